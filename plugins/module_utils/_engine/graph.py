@@ -54,7 +54,8 @@ class Graph:
 
     def dependants(self, key: str) -> set[str]:
         """Everything that needs this resource, directly or not."""
-        after, found, queue = self.reversed(), set(), [key]
+        found: set[str] = set()
+        after, queue = self.reversed(), [key]
         while queue:
             for dependant in after[queue.pop()] - found:
                 found.add(dependant)
