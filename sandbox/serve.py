@@ -70,7 +70,10 @@ async def _serve(options: Options) -> None:
     emulator: CloudEmulator = importlib.import_module(f"sandbox.{options.cloud}").create(context)
     app = build_app(emulator, context)
     # access_log=None: the journal is the request log.
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=False, shutdown_timeout=2.0)
+    # Bodies are stored as they were sent: an object with a content encoding stays encoded.
+    runner = web.AppRunner(
+        app, access_log=None, handler_cancellation=False, shutdown_timeout=2.0, auto_decompress=False
+    )
     await runner.setup()
     ssl_context = authority.server_context(options.cloud) if scheme == "https" else None
     await web.SockSite(runner, listener, ssl_context=ssl_context, backlog=1024).start()

@@ -1,0 +1,97 @@
+"""What all emulated services share: the context, moto and its data."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import uuid
+from typing import Any
+
+# Before moto is imported: it reads its settings at import.
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+os.environ["MOTO_ACCOUNT_ID"] = "123456789012"
+os.environ.pop("AWS_ENDPOINT_URL", None)
+
+from moto.backends import get_backend
+from moto.server import DomainDispatcherApplication, create_backend_app
+
+from ..core.connection import AWS_ACCOUNT
+from ..core.context import Context
+from .errors import RawResponse
+
+
+class World:
+    """The account: moto's backends by service and region, and moto's application."""
+
+    account = AWS_ACCOUNT
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.clock = context.clock
+        self._application = DomainDispatcherApplication(create_backend_app)
+
+    def ec2(self, region: str) -> Any:
+        """Moto's EC2 of a region."""
+        return get_backend("ec2")[self.account][region]
+
+    def iam(self) -> Any:
+        """Moto's IAM."""
+        return get_backend("iam")[self.account]["aws"]
+
+    def kms(self, region: str) -> Any:
+        """Moto's KMS of a region."""
+        return get_backend("kms")[self.account][region]
+
+    def s3(self) -> Any:
+        """Moto's S3."""
+        return get_backend("s3")[self.account]["aws"]
+
+    def backend(self, service: str, region: str) -> Any:
+        """Moto's backend of any service; ``aws`` is the region of a global one."""
+        return get_backend(service)[self.account][region]  # type: ignore[call-overload]
+
+    def regions_in_use(self, service: str) -> dict[str, Any]:
+        """Backends that have been used, by region."""
+        return dict(get_backend(service)[self.account])  # type: ignore[call-overload]
+
+    def moto(self, environ: dict[str, Any], body: bytes) -> RawResponse:
+        """Let moto's application answer a request."""
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        answer = RawResponse(500)
+
+        def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
+            answer.status = int(status.split(" ", 1)[0])
+            answer.headers = list(headers)
+            return lambda data: None
+
+        chunks = self._application(environ, start_response)
+        try:
+            answer.body = b"".join(chunks)
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
+        return answer
+
+    def reset(self) -> None:
+        """Forget everything that moto holds."""
+        from moto.moto_api._internal import moto_api_backend
+
+        moto_api_backend.reset()
+
+    def warm_up(self) -> None:
+        """Import the services that every client uses, so that the first request does not pay for it."""
+        for service in ("ec2", "iam", "sts", "s3", "kms", "logs"):
+            get_backend(service)
+        self.iam()
+
+    @staticmethod
+    def new_id(prefix: str) -> str:
+        """An id such as ``vpce-0123456789abcdef0``."""
+        return f"{prefix}-0{secrets.token_hex(8)}"
+
+    @staticmethod
+    def new_uuid() -> str:
+        """A random UUID."""
+        return str(uuid.uuid4())
