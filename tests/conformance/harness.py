@@ -6,7 +6,8 @@ For every write of a managed kind whose effect was read back, two things must ho
 * exact difference: the next body, planned against the state before it, names what really changed and nothing else.
   What really changed is told by the cloud: the members of the body whose value differs between the two reads.
 
-Adapters (`gcp.py`, `azure.py`) know each cloud's URLs; nothing here does.
+Adapters (`tests.conformance.gcp`, `tests.conformance.azure`) export `ADAPTER` and know each cloud's URLs; nothing here
+does. They import this module as `from tests.conformance.harness import ...`.
 """
 
 from __future__ import annotations
@@ -172,7 +173,7 @@ def _show(changes: tuple[Change, ...]) -> str:
 
 def _stem(path: str) -> str:
     """The path down to the first list element: lists are compared as wholes here."""
-    return path.split("[")[0]
+    return path.split("[", maxsplit=1)[0]
 
 
 def _at(values: Any, path: str) -> Any:

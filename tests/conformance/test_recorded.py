@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import harness  # noqa: E402 - the folder is no package, so that pytest can import it from anywhere
+from tests.conformance import harness
 
 CLOUDS = ("gcp", "azure")
 
@@ -24,7 +22,7 @@ def _files() -> list[tuple[str, Path]]:
 def test_recorded_writes_plan_as_the_cloud_answered(
     cloud: str, path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    adapter = importlib.import_module(cloud).ADAPTER
+    adapter = importlib.import_module(f"tests.conformance.{cloud}").ADAPTER
     result = harness.examine(harness.load(path), adapter)
     for kind, (cases, passed) in result.cases.items():
         record_property("conformance", f"{cloud}|{kind}|{cases}|{passed}")
