@@ -23,7 +23,7 @@ class Outcome(Enum):
 
 
 class Graph:
-    """Resources and what they need. Raises SpecError for two resources of one name and for circles."""
+    """Resources and all that they need. Raises SpecError for two resources of one name and for circles."""
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         self.resources: dict[str, Resource] = {}
@@ -32,9 +32,13 @@ class Graph:
             if other is not None and other is not resource:
                 raise SpecError(f"Two objects of the specification are named {resource.name!r} ({resource.kind}).")
             self.resources[resource.key] = resource
-        for resource in list(self.resources.values()):
-            for need in resource.needs:
-                if self.resources.setdefault(need.key, need) is not need:
+        queue = list(self.resources.values())
+        while queue:
+            for need in queue.pop().needs:
+                if need.key not in self.resources:
+                    self.resources[need.key] = need
+                    queue.append(need)
+                elif self.resources[need.key] is not need:
                     raise SpecError(f"Two objects of the specification are named {need.name!r} ({need.kind}).")
         self.needs: dict[str, set[str]] = {
             key: {need.key for need in resource.needs} for key, resource in self.resources.items()

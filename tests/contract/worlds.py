@@ -1,0 +1,123 @@
+"""The clouds that the contract runs on: the sandbox's emulators, and the one in memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import urllib3.connectionpool
+from module_utils._capability import driver as driver_for
+from module_utils._spec.site import Credentials, Site
+
+from sandbox.core.connection import AWS_ACCOUNT, AWS_REGION, AZURE_SUBSCRIPTION, GCP_PROJECT
+from sandbox.fixture import Sandbox
+
+from .harness import Environment, Killed, World
+from .memory import MemoryWorld
+
+SITES: dict[str, dict[str, Any]] = {
+    "aws": {"region": AWS_REGION, "account": AWS_ACCOUNT, "credentials": Credentials(source="environment")},
+    "gcp": {"region": "europe-west3", "account": GCP_PROJECT},
+    "azure": {
+        "region": "westeurope",
+        "account": AZURE_SUBSCRIPTION,
+        "credentials": Credentials(source="environment"),
+    },
+}
+
+
+class SandboxClock:
+    """Real time, plus what was slept: sleeping moves the emulated cloud forward at once."""
+
+    def __init__(self, sandbox: Sandbox, cloud: str) -> None:
+        self._sandbox = sandbox
+        self._cloud = cloud
+        self._slept = 0.0
+
+    def now(self) -> float:
+        return time.monotonic() + self._slept
+
+    def sleep(self, seconds: float) -> None:
+        self._slept += seconds
+        self._sandbox.advance(self._cloud, seconds)
+
+
+class SandboxWorld:
+    """One emulated cloud with real durations. Its environment variables are in force while it is open."""
+
+    def __init__(self, cloud: str) -> None:
+        self.cloud = cloud
+        self.sandbox = Sandbox(clouds=(cloud,), profile="realistic", scale=1.0)
+        self.clock = SandboxClock(self.sandbox, cloud)
+        self._variables = mock.patch.dict(os.environ, self.sandbox.environment())
+        self._variables.start()
+
+    def close(self) -> None:
+        self._variables.stop()
+        self.sandbox.stop()
+
+    def reset(self) -> None:
+        self.sandbox.reset(self.cloud)
+
+    def environment(self, **site: Any) -> Environment:
+        members = {
+            "cloud": self.cloud,
+            "platform": "contract",
+            "site": f"{self.cloud}-test",
+            "endpoints": self.sandbox.endpoints(self.cloud),
+            "ca_bundle": str(self.sandbox.ca_bundle),
+            **SITES[self.cloud],
+            **site,
+        }
+        chosen = Site(**members)
+        return Environment(chosen, driver_for(chosen, self.clock), self.clock, self)
+
+    def fault(self, **rule: Any) -> None:
+        self.sandbox.fault(self.cloud, **rule)
+
+    def clear_faults(self) -> None:
+        self.sandbox.clear_faults(self.cloud)
+
+    def journal(self, since: int = 0) -> list[dict[str, Any]]:
+        return self.sandbox.journal(self.cloud, since)
+
+    @contextmanager
+    def killed_after(self, writes: int) -> Iterator[None]:
+        """All three SDKs send through urllib3: after each answer the request log tells how far the run has come."""
+        entries = self.journal()
+        begun = entries[-1]["seq"] if entries else 0
+        send = urllib3.connectionpool.HTTPConnectionPool.urlopen
+
+        def urlopen(pool: Any, *args: Any, **kwargs: Any) -> Any:
+            answer = send(pool, *args, **kwargs)
+            if sum(entry["write"] for entry in self.journal(begun)) >= writes:
+                raise Killed
+            return answer
+
+        with mock.patch.object(urllib3.connectionpool.HTTPConnectionPool, "urlopen", urlopen):
+            yield
+
+
+class Worlds:
+    """Clouds, each started when first asked for."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, World] = {}
+
+    def __enter__(self) -> Worlds:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for world in self._open.values():
+            if isinstance(world, SandboxWorld):
+                world.close()
+        self._open.clear()
+
+    def open(self, cloud: str) -> World:
+        if cloud not in self._open:
+            self._open[cloud] = MemoryWorld() if cloud == "memory" else SandboxWorld(cloud)
+        return self._open[cloud]
