@@ -36,7 +36,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Options:
-    """How the run behaves; the same names as the module options. Times are seconds."""
+    """How the run behaves; the same names as the module options. Times are seconds. tolerant: as in Settings."""
 
     state: Literal["present", "absent"] = "present"
     check: bool = False
@@ -45,6 +45,7 @@ class Options:
     wait_timeout: int = 3600
     retry_timeout: int = 180
     find_orphans: bool = False
+    tolerant: bool = False
 
 
 def execute(
@@ -73,6 +74,7 @@ def execute(
         allow_replace=options.allow_replace,
         wait_timeout=options.wait_timeout,
         retry_timeout=options.retry_timeout,
+        tolerant=options.tolerant,
     )
     report = converge(
         graph,

@@ -40,14 +40,15 @@ def converge(
     if found.errors:
         raise found.errors[0]
     problems = list(found.problems)
-    if preflight is not None and settings.state == "present":
+    tolerant = settings.tolerant and settings.check
+    if preflight is not None and settings.state == "present" and not tolerant:
         problems += preflight([found.planned[key] for key in graph.order])
-    if problems:
+    if problems and not tolerant:
         raise SpecError("Nothing was changed. " + " ".join(dict.fromkeys(problems)))
     work = Converger(graph, settings, clock, notify, found.planned, begun)
     if not settings.check:
         work.apply()
-    report = Report(check=settings.check, state=settings.state)
+    report = Report(check=settings.check, state=settings.state, warnings=problems)
     report.entries = [work.entries[key] for key in graph.order if graph.resources[key].managed]
     report.seconds = clock.now() - begun
     return report

@@ -20,6 +20,7 @@ class Settings:
     allow_replace: delete and make again what cannot be changed in place.
     wait_timeout: the longest one object may take. retry_timeout: how long a failing call is tried again.
     sync_grace: how long a finished change may take to be visible.
+    tolerant: what speaks against the plan becomes a warning of the report instead of stopping the run. Only with check.
     """
 
     owner: Owner
@@ -31,6 +32,7 @@ class Settings:
     retry_timeout: float = 180.0
     sync_grace: float = 30.0
     workers: int = 16
+    tolerant: bool = False
 
 
 @dataclass(frozen=True)
