@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
+import regex
 from moto.core.model import OperationModel
 
 _QUERY_ALWAYS = {"Action", "Version"}
@@ -193,7 +194,8 @@ def _string_problems(value: Any, shape: Any, here: str) -> Iterator[tuple[str, s
         yield "enum", f"Value '{value}' at '{here}' failed to satisfy constraint: must be one of [{words}]"
     yield from _bounds("length", len(value), shape, here)
     pattern = shape.metadata.get("pattern")
-    if pattern and not re.search(pattern, value):
+    # AWS writes its patterns in Java's dialect (\p{L}), which the standard library does not read.
+    if pattern and not regex.search(pattern, value):
         words = f"must satisfy regular expression pattern: {pattern}"
         yield "pattern", f"Value '{value}' at '{here}' failed to satisfy constraint: {words}"
 
