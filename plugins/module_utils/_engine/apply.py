@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable, Sequence
 
 from .clock import Backoff, Clock, poll_interval
-from .errors import CloudError, Conflict, NotFound, NotInSync, OperationFailed, Retryable, SpecError, WaitTimeout
+from .errors import Busy, CloudError, Conflict, NotFound, NotInSync, OperationFailed, Retryable, SpecError, WaitTimeout
 from .graph import Graph, Outcome, run
-from .plan import Action, Plan, Unknown, plan
+from .plan import Action, Plan, holds_unknown, plan
 from .report import Entry, Report
 from .resource import Observed, Operation, Recovery, Resource, State, Status
 from .retry import retry_call
@@ -93,11 +93,12 @@ class Converger:
         """Delete what is replaced, then make and change, then delete what is not wanted."""
         replaced = {key for key, planned in self.planned.items() if planned.action is Action.REPLACE}
         unwanted = {key for key, planned in self.planned.items() if planned.action is Action.DELETE}
-        outcomes = self._run_deletions(replaced, {})
+        with_it = {other for key in replaced for other in self.graph.dependants(key)} & unwanted
+        outcomes = self._run_deletions(replaced | with_it, {})
         made = {key: needs for key, needs in self.graph.needs.items() if key not in unwanted}
         before = {key: {need for need in needs if need in made} for key, needs in made.items()}
         outcomes |= self._run(before, self._converge_one, {k: o for k, o in outcomes.items() if o is not Outcome.OK})
-        self._run_deletions(unwanted, outcomes)
+        self._run_deletions(unwanted - with_it, outcomes)
 
     def _run_deletions(self, keys: set[str], past: dict[str, Outcome]) -> dict[str, Outcome]:
         after = self.graph.reversed()
@@ -114,7 +115,7 @@ class Converger:
                 return past[key]
             return self._attempt(key, work)
 
-        everything = {**{key: set() for key in past}, **before}
+        everything = {**before, **{key: set() for key in past}}
         locks = {key: self.graph.resources[key].lock for key in everything}
         return run(everything, turn, self._skip, locks=locks, workers=self.settings.workers)
 
@@ -140,7 +141,7 @@ class Converger:
             entry.status = "failed"
             entry.error = f"{entry.kind} {entry.name}: {entry.action.value}: unexpected {type(error).__name__}: {error}"
         entry.seconds += self.clock.now() - started
-        entry.id = entry.id or _identity(self.graph.resources[key])
+        entry.id = _identity(self.graph.resources[key]) or entry.id
         if self.planned[key].action is not Action.NONE or entry.status != "ok":
             self._tell(entry, "done" if entry.status == "ok" else "failed", entry.seconds, entry.error)
         return Outcome.OK if entry.status == "ok" else Outcome.FAILED
@@ -163,23 +164,25 @@ class Converger:
             observed = None
         elif not settled:
             observed = turn.settle()
-        previous: Plan | None = None
+        made: list[Plan] = []
         while True:
             desired = resource.desired()
             todo = plan(desired, observed.values if observed else None, resource.fields)
             if observed is not None and observed.status is Status.FAILED:
-                if previous is not None or observed.recovery is not Recovery.UPDATE:
+                if made or observed.recovery is not Recovery.UPDATE:
                     raise OperationFailed(observed.reason or "it ended in a failed state")
                 todo = Plan(Action.UPDATE, todo.changes)
+            if not settled:
+                turn.entry.action, turn.entry.changes = todo.action, todo.changes  # it could not be known before
+                settled = True
             if not todo:
                 return
-            if previous is not None and todo == previous:
-                observed = turn.grace(previous)
-                if observed is None:
-                    return
-                continue
-            turn.check_step(todo)
-            previous = todo if turn.step(observed, desired, todo) else previous
+            if todo in made:
+                turn.look_again(todo, observed)
+            else:
+                turn.check_step(todo)
+                if turn.step(observed, desired, todo):
+                    made.append(todo)
             observed = turn.settle()
 
     def _delete_one(self, key: str) -> None:
@@ -188,8 +191,12 @@ class Converger:
         observed = self.planned[key].observed
         if observed is None or observed.status in (Status.PENDING, Status.DELETING):
             observed = turn.settle()
+        taken = False
         while observed is not None:
-            turn.remove(observed)
+            if taken:
+                turn.look_again(self.planned[key].plan, observed)
+            else:
+                taken = turn.remove(observed)
             observed = turn.settle()
         resource.outputs = {}
 
@@ -206,7 +213,9 @@ class _Turn:
         self.began = self.clock.now()
         self.deadline = self.began + self.settings.wait_timeout
         self.patience: float | None = None  # the instant after which a failing call is not tried again
+        self.grace: float | None = None  # the instant after which a change must show
         self.backoff = Backoff()
+        self.lost = False  # a creation's answer was lost: the cloud may have made it
 
     def settle(self) -> Observed | None:
         """Read until the object is neither on its way nor going away."""
@@ -227,52 +236,68 @@ class _Turn:
                 operation = self.resource.update(observed, desired, todo)
             self._await(operation)
         except Retryable as error:
+            self.lost = self.lost or error.ambiguous
             self._retry(error)
+            return False
+        except Conflict as error:
+            if observed is not None or not self.lost:
+                raise
+            self._retry(error)  # what is in the way is our own, from the try whose answer was lost
             return False
         finally:
             self.resource.forget()
-        self.patience, self.backoff = None, Backoff()
+        self._start_afresh()
         return True
 
-    def remove(self, observed: Observed) -> None:
-        """Start deletion and wait for its operation. What is still in use is tried again for a while."""
+    def remove(self, observed: Observed) -> bool:
+        """Start deletion and wait for its operation. What is still in use is tried again for a while: False."""
         try:
             self._await(self.resource.delete(observed))
         except NotFound:
             pass
         except (Retryable, Conflict) as error:
             self._retry(error)
+            return False
         finally:
             self.resource.forget()
+        self.patience = None
+        return True
 
-    def grace(self, todo: Plan) -> Observed | None:
-        """The change was made but does not show: look again for a while. None: it shows now. Else: raises NotInSync."""
-        until = min(self.deadline, self.clock.now() + self.settings.sync_grace)
-        backoff = Backoff()
-        while self.clock.now() < until:
-            self.clock.sleep(backoff.next())
+    def look_again(self, todo: Plan, observed: Observed | None) -> None:
+        """The change was made but does not show: wait a little, for a while. Raises NotInSync when that is over."""
+        now = self.clock.now()
+        if self.grace is None:
+            self.grace = min(self.deadline, now + self.settings.sync_grace)
+        if now < self.grace:
+            self.clock.sleep(self.backoff.next())
             self.resource.forget()
-            observed = self.settle()
-            left = plan(self.resource.desired(), observed.values if observed else None, self.resource.fields)
-            if not left:
-                return None
-            if left != todo:
-                return observed
+            return
         if todo.action is Action.CREATE:
             raise NotInSync("the cloud accepted its creation, but it cannot be found.")
-        fields = "; ".join(f"{change.path} is still {change.before!r}, not {change.after!r}" for change in todo.changes)
+        if todo.action in (Action.DELETE, Action.REPLACE):
+            if observed is not None and observed.status is Status.FAILED:
+                raise OperationFailed(observed.reason)
+            raise NotInSync("the cloud accepted its deletion, but it is still there.")
+        fields = "; ".join(f"{c.path} is still {c.shown_before!r}, not {c.shown_after!r}" for c in todo.changes)
         raise NotInSync(f"the cloud accepted the change but did not make it: {fields}.")
 
     def check_step(self, todo: Plan) -> None:
         """What planning could not know: values still missing, or an immutable field changed behind our back."""
-        missing = [change for change in todo.changes if isinstance(change.after, Unknown)]
+        if self.clock.now() >= self.deadline:
+            left = ", ".join(change.path for change in todo.changes)
+            raise WaitTimeout(f"not finished after {self.settings.wait_timeout:.0f} s; still to be changed: {left}.")
+        missing = [change for change in todo.changes if holds_unknown(change.after)]
         if missing:
             raise SpecError(f"{missing[0].path} depends on a value that the cloud never gave: {missing[0].after}.")
         if todo.action is Action.UPDATE and todo.immutable:
             change = todo.immutable[0]
             raise NotInSync(
-                f"{change.path} is {change.before!r}, not {change.after!r}, and cannot be changed in place."
+                f"{change.path} is {change.shown_before!r}, not {change.shown_after!r}, and cannot be changed in place."
             )
+
+    def _start_afresh(self) -> None:
+        """A step was taken: the next one has all its patience."""
+        self.patience, self.grace, self.backoff, self.lost = None, None, Backoff(), False
 
     def _await(self, operation: Operation) -> None:
         begun = self.clock.now()
@@ -301,8 +326,10 @@ class _Turn:
         now = self.clock.now()
         if self.patience is None:
             self.patience = min(self.deadline, now + self.settings.retry_timeout)
+        # Somebody else's operation on the same object ends when it ends; everything else must end soon.
+        until = self.deadline if isinstance(error, Busy) else self.patience
         delay = self.backoff.next(error.retry_after)
-        if now + delay > self.patience:
+        if now + delay > until:
             raise error
         self.run._tell(self.entry, "waiting", now - self.began, f"will try again: {error.message}")
         self.clock.sleep(delay)

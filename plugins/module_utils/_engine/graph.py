@@ -105,6 +105,15 @@ def run(
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     key = running.pop(future)
-                    outcomes[key] = future.result()
+                    outcomes[key] = _result(future, running)
                     held.discard(locks.get(key) or "")
     return outcomes
+
+
+def _result(future: Future[Outcome], running: Iterable[Future[Outcome]]) -> Outcome:
+    try:
+        return future.result()
+    except BaseException:
+        for other in running:  # the run is over: what has not begun never begins
+            other.cancel()
+        raise

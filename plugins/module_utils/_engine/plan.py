@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -43,18 +44,43 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
+MASK = "********"
+
+
 @dataclass(frozen=True)
 class Change:
-    """One field that differs. `path` names list elements by key or position: "nodePools[general].maxSize"."""
+    """One field that differs. `path` names list elements by key or position: "nodePools[general].maxSize".
+
+    before, after: as they are; whatever people see is `shown_before` and `shown_after`, with secrets masked.
+    """
 
     path: str
     before: Any
     after: Any
-    field: Field = field(default_factory=Field)
+    field: Field = dataclasses.field(default_factory=Field)
+    fields: Fields | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def immutable(self) -> bool:
         return self.field.mode is Mode.IMMUTABLE
+
+    @property
+    def shown_before(self) -> Any:
+        return self._masked(self.before, bare(self.path))
+
+    @property
+    def shown_after(self) -> Any:
+        return self._masked(self.after, bare(self.path))
+
+    def _masked(self, value: Any, path: str) -> Any:
+        secret = self.field.secret or (self.fields is not None and self.fields.at(path).secret)
+        if secret and value is not None and not isinstance(value, Unknown):
+            return MASK
+        if isinstance(value, Mapping):
+            return {name: self._masked(item, _join(path, str(name))) for name, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._masked(item, f"{path}[]") for item in value]
+        return value
 
     @property
     def top(self) -> str:
@@ -63,8 +89,8 @@ class Change:
 
     def under(self, prefix: str) -> bool:
         """Whether the change is at or below a path without list keys, such as "properties.networkProfile"."""
-        bare = _bare(self.path)
-        return bare == prefix or bare.startswith((prefix + ".", prefix + "[]"))
+        path = bare(self.path)
+        return path == prefix or path.startswith((prefix + ".", prefix + "[]"))
 
 
 @dataclass(frozen=True)
@@ -99,14 +125,15 @@ def plan(desired: Mapping[str, Any] | None, observed: Mapping[str, Any] | None, 
         return Plan(Action.NONE if observed is None else Action.DELETE)
     if observed is None:
         changes = tuple(
-            Change(name, None, value, fields.at(name)) for name, value in desired.items() if value is not None
+            Change(name, None, value, fields.at(name), fields) for name, value in desired.items() if value is not None
         )
         return Plan(Action.CREATE, changes)
     changes = tuple(_members("", "", desired, observed, fields))
     return Plan(Action.UPDATE if changes else Action.NONE, changes)
 
 
-def _bare(path: str) -> str:
+def bare(path: str) -> str:
+    """A path without the keys and positions of list elements: "nodePools[general].maxSize" -> "nodePools[].maxSize"."""
     out, depth = [], 0
     for char in path:
         if char == "]":
@@ -130,7 +157,7 @@ def _members(
         asked = {key.lower() for key in want}
         for key, value in have.items():
             if key.lower() not in asked and not _empty(value):
-                yield Change(_join(shown, key), value, None, fields.at(_join(path, key)))
+                yield Change(_join(shown, key), value, None, fields.at(_join(path, key)), fields)
 
 
 def _compare(shown: str, path: str, want: Any, have: Any, fields: Fields) -> Iterator[Change]:
@@ -138,25 +165,25 @@ def _compare(shown: str, path: str, want: Any, have: Any, fields: Fields) -> Ite
     if want is None or declared.mode is Mode.CREATE_ONLY:
         return
     if isinstance(want, Unknown):
-        yield Change(shown, have, want, declared)
+        yield Change(shown, have, want, declared, fields)
         return
-    if declared.equal is not None and not _holds_unknown(want):
+    if declared.equal is not None and not holds_unknown(want):
         if not declared.equal(want, have):
-            yield Change(shown, have, want, declared)
+            yield Change(shown, have, want, declared, fields)
         return
     raw = (want, have)
-    if declared.normalise is not None:
+    if declared.normalise is not None and not holds_unknown(want):
         want, have = declared.normalise(want), None if have is None else declared.normalise(have)
     if have is None:
         # Clouds drop empty lists, empty objects, zero and false from what they return.
         if not _empty(want):
-            yield Change(shown, raw[1], raw[0], declared)
+            yield Change(shown, raw[1], raw[0], declared, fields)
     elif isinstance(want, Mapping) and isinstance(have, Mapping):
         yield from _members(shown, path, want, have, fields, declared.exact)
     elif isinstance(want, (list, tuple)) and isinstance(have, (list, tuple)):
         yield from _lists(shown, path, list(want), list(have), fields, declared)
     elif not _same(want, have):
-        yield Change(shown, raw[1], raw[0], declared)
+        yield Change(shown, raw[1], raw[0], declared, fields)
 
 
 def _lists(
@@ -172,9 +199,9 @@ def _lists(
             else [item for item in have if not any(_covers(path, other, item, fields) for other in want)]
         )
         if missing or extra or (not declared.open and len(want) != len(have)):
-            yield Change(shown, have, want, declared)
+            yield Change(shown, have, want, declared, fields)
     elif len(want) != len(have) and not (declared.open and len(want) < len(have)):
-        yield Change(shown, have, want, declared)
+        yield Change(shown, have, want, declared, fields)
     else:
         for index, (item, other) in enumerate(zip(want, have, strict=False)):
             yield from _compare(f"{shown}[{index}]", f"{path}[]", item, other, fields)
@@ -193,14 +220,14 @@ def _keyed(
         other = theirs.get(key_of(item))
         label = item.get(declared.key) if isinstance(item, Mapping) else item
         if other is None:
-            yield Change(f"{shown}[{label}]", None, item, declared)
+            yield Change(f"{shown}[{label}]", None, item, declared, fields)
         else:
             yield from _compare(f"{shown}[{label}]", f"{path}[]", item, other, fields)
     if not declared.open:
         for item in have:
             if key_of(item) not in ours:
                 label = item.get(declared.key) if isinstance(item, Mapping) else item
-                yield Change(f"{shown}[{label}]", item, None, declared)
+                yield Change(f"{shown}[{label}]", item, None, declared, fields)
 
 
 def _covers(path: str, want: Any, have: Any, fields: Fields) -> bool:
@@ -220,12 +247,13 @@ def _empty(value: Any) -> bool:
     return value is None or value is False or value in {"", 0, "0"}
 
 
-def _holds_unknown(value: Any) -> bool:
+def holds_unknown(value: Any) -> bool:
+    """Whether the value is or contains an Unknown."""
     if isinstance(value, Unknown):
         return True
     if isinstance(value, Mapping):
-        return any(_holds_unknown(item) for item in value.values())
-    return isinstance(value, (list, tuple)) and any(_holds_unknown(item) for item in value)
+        return any(holds_unknown(item) for item in value.values())
+    return isinstance(value, (list, tuple)) and any(holds_unknown(item) for item in value)
 
 
 def _same(want: Any, have: Any) -> bool:

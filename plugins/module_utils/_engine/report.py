@@ -10,8 +10,6 @@ from typing import Any
 
 from .plan import Action, Change, Unknown
 
-MASK = "********"
-
 
 @dataclass
 class Entry:
@@ -104,9 +102,7 @@ def plain(value: Any) -> Any:
 
 
 def change_as_dict(change: Change) -> dict[str, Any]:
-    if change.field.secret:
-        return {"field": change.path, "before": MASK if change.before is not None else None, "after": MASK}
-    return {"field": change.path, "before": plain(change.before), "after": plain(change.after)}
+    return {"field": change.path, "before": plain(change.shown_before), "after": plain(change.shown_after)}
 
 
 def diff_as_dict(entry: Entry) -> dict[str, Any]:

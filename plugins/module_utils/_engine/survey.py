@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 
 from .clock import Clock
@@ -19,16 +18,25 @@ from .settings import Settings
 
 @dataclass
 class Planned:
-    """One object, what the cloud has of it, and what would be done. `note` says why, where that is not obvious."""
+    """One object, what the cloud has of it, and what would be done. `note` says why, where that is not obvious.
+
+    problems speak against it, as sentences. error: it could not be read.
+    """
 
     resource: Resource
     observed: Observed | None = None
     plan: Plan = field(default_factory=lambda: Plan(Action.NONE))
     note: str = ""
+    problems: list[str] = field(default_factory=list)
+    error: CloudError | None = None
 
     @property
     def action(self) -> Action:
         return self.plan.action
+
+    @property
+    def what(self) -> str:
+        return f"{self.resource.kind} {self.resource.name}"
 
 
 @dataclass
@@ -36,26 +44,28 @@ class Survey:
     """Every object planned. `problems` stop the run; `errors` are reads that failed."""
 
     planned: dict[str, Planned]
-    problems: list[str] = field(default_factory=list)
-    errors: list[CloudError] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str]:
+        return [problem for planned in self.planned.values() for problem in planned.problems]
+
+    @property
+    def errors(self) -> list[CloudError]:
+        return [planned.error for planned in self.planned.values() if planned.error]
 
 
 def survey(graph: Graph, settings: Settings, clock: Clock) -> Survey:
     """Read and plan the whole graph, independent objects side by side. Changes nothing."""
-    result = Survey({key: Planned(resource) for key, resource in graph.resources.items()})
-    guard = threading.Lock()
+    result = Survey({key: Planned(graph.resources[key]) for key in graph.order})
 
     def work(key: str) -> Outcome:
         planned = result.planned[key]
         try:
-            found = _plan_one(planned, graph, result, settings, clock)
+            planned.problems = _plan_one(planned, graph, result, settings, clock)
         except CloudError as error:
-            error.what = error.what or f"{planned.resource.kind} {planned.resource.name}"
-            with guard:
-                result.errors.append(error)
+            error.what = error.what or planned.what
+            planned.error = error
             return Outcome.FAILED
-        with guard:
-            result.problems.extend(found)
         return Outcome.OK
 
     run(graph.needs, work, lambda key, bad: None, locks={}, workers=settings.workers)
@@ -64,42 +74,38 @@ def survey(graph: Graph, settings: Settings, clock: Clock) -> Survey:
 
 def _plan_one(planned: Planned, graph: Graph, result: Survey, settings: Settings, clock: Clock) -> list[str]:
     resource = planned.resource
-    what = f"{resource.kind} {resource.name}"
     planned.observed = observed = read(resource, settings, clock)
     wanted = resource.present and settings.state == "present"
     if not resource.managed:
         if observed is None and wanted:
-            return [f"{what}: the specification refers to it, but it does not exist in this account and region."]
+            return [f"{planned.what}: the specification refers to it, but it is not in this account and region."]
         return []
     if not wanted:
         planned.plan = plan(None, observed.values if observed else None, resource.fields)
-        problem = resource.check_delete(observed) if observed else ""
-        return [*_hands_off(planned, settings), *([f"{what}: {problem}"] if problem else [])]
+        return [*_hands_off(planned, settings), *_refusal(planned)]
     if observed is None or observed.status is Status.DELETING:
         planned.plan = plan(resource.desired(), None, resource.fields)
         planned.note = "waits for the deletion under way" if observed else ""
         return []
     planned.plan = plan(resource.desired(), observed.values, resource.fields)
-    if any(result.planned[need.key].action is Action.REPLACE for need in resource.needs):
-        planned.plan = Plan(Action.REPLACE, planned.plan.changes)
-        planned.note = "replaced because something it needs is replaced"
-    problems = _failed(planned) if observed.status is Status.FAILED else []
-    problems += _immutable(planned, graph, settings)
-    refusal = resource.check_update(observed, planned.plan) if planned.action is Action.UPDATE else ""
-    if refusal:
-        problems.append(f"{what}: {refusal}")
-    if planned.action is Action.REPLACE:
-        refusal = resource.check_delete(observed)
-        if refusal:
-            problems.append(f"{what}: {refusal}")
-    return [*problems, *_hands_off(planned, settings)]
+    problems = _failed(planned, observed) if observed.status is Status.FAILED else []
+    problems += _dragged(planned, result, settings)
+    problems += _immutable(planned, observed, graph, settings)
+    return [*problems, *_hands_off(planned, settings), *_refusal(planned)]
 
 
-def _failed(planned: Planned) -> list[str]:
+def _refusal(planned: Planned) -> list[str]:
+    """What the kind itself says against the action."""
+    observed, resource, reason = planned.observed, planned.resource, ""
+    if observed is not None and planned.action in (Action.DELETE, Action.REPLACE):
+        reason = resource.check_delete(observed)
+    elif observed is not None and planned.action is Action.UPDATE:
+        reason = resource.check_update(observed, planned.plan)
+    return [f"{planned.what}: {reason}"] if reason else []
+
+
+def _failed(planned: Planned, observed: Observed) -> list[str]:
     """An object found FAILED: repaired or made again where that loses nothing, otherwise reported."""
-    observed, resource = planned.observed, planned.resource
-    assert observed is not None  # noqa: S101 - narrows the type; the caller has looked
-    what = f"{resource.kind} {resource.name}"
     planned.note = f"found failed: {observed.reason}"
     status = Change("status", f"failed: {observed.reason}", "ready")
     if observed.recovery is Recovery.UPDATE:
@@ -107,28 +113,44 @@ def _failed(planned: Planned) -> list[str]:
     elif observed.recovery is Recovery.RECREATE:
         planned.plan = Plan(Action.REPLACE, (status, *planned.plan.changes))
     else:
-        return [f"{what} is in a failed state: {observed.reason} Repair or delete it, then run again."]
+        return [f"{planned.what} is in a failed state: {observed.reason} Repair or delete it, then run again."]
     return []
 
 
-def _immutable(planned: Planned, graph: Graph, settings: Settings) -> list[str]:
+def _dragged(planned: Planned, result: Survey, settings: Settings) -> list[str]:
+    """An object whose needs are replaced has to go with them, if it may."""
+    replaced = [result.planned[need.key] for need in planned.resource.needs]
+    replaced = [need for need in replaced if need.action is Action.REPLACE]
+    if not replaced or planned.action is Action.REPLACE:
+        return []
+    planned.plan = Plan(Action.REPLACE, planned.plan.changes)
+    planned.note = planned.note or "replaced because something it needs is replaced"
+    if settings.allow_replace and planned.resource.replaceable:
+        return []
+    remedy = _LOSES if settings.allow_replace else "allow_replace: true would do so."
+    return [f"{planned.what} would have to be deleted and made again with {replaced[0].what}, which it needs. {remedy}"]
+
+
+_LOSES = "It is never replaced automatically, because that would lose data: delete it deliberately first."
+
+
+def _immutable(planned: Planned, observed: Observed, graph: Graph, settings: Settings) -> list[str]:
     """Changes that cannot be made in place: refused with both values, or planned as a replacement."""
     resource, fixed = planned.resource, planned.plan.immutable
+    if observed.status is Status.PENDING:
+        # An object on its way may not show all of itself yet: what is missing speaks against nothing.
+        fixed = tuple(change for change in fixed if change.before is not None)
     if not fixed or planned.action is not Action.UPDATE:
         return []
-    taken = sorted(key.replace("/", " ", 1) for key in graph.dependants(resource.key))
-    destroys = f"{resource.kind} {resource.name}" + (f" and all that needs it: {', '.join(taken)}" if taken else "")
     if settings.allow_replace and resource.replaceable:
         planned.plan = Plan(Action.REPLACE, planned.plan.changes)
         planned.note = "cannot be changed in place"
         return []
-    fields = "; ".join(f"{change.path} is {change.before!r}, asked for {change.after!r}" for change in fixed)
-    remedy = (
-        f"allow_replace: true would delete and make again {destroys}."
-        if resource.replaceable
-        else "It is never replaced automatically, because that would lose data: delete it deliberately first."
-    )
-    return [f"{resource.kind} {resource.name}: this cannot be changed after creation: {fields}. {remedy}"]
+    taken = sorted(key.replace("/", " ", 1) for key in graph.dependants(resource.key))
+    destroys = planned.what + (f" and all that needs it: {', '.join(taken)}" if taken else "")
+    fields = "; ".join(f"{each.path} is {each.shown_before!r}, asked for {each.shown_after!r}" for each in fixed)
+    remedy = f"allow_replace: true would delete and make again {destroys}." if resource.replaceable else _LOSES
+    return [f"{planned.what}: this cannot be changed after creation: {fields}. {remedy}"]
 
 
 def _hands_off(planned: Planned, settings: Settings) -> list[str]:
@@ -137,9 +159,8 @@ def _hands_off(planned: Planned, settings: Settings) -> list[str]:
         return []
     if settings.owner.owns(observed.tags):
         return []
-    resource = planned.resource
     return [
-        f"{resource.kind} {resource.name} exists, but {settings.owner.claim(observed.tags)}. "
+        f"{planned.what} exists, but {settings.owner.claim(observed.tags)}. "
         f"It would need action {planned.action.value!r} and is left alone. "
         "Choose another name, or set adopt: true to take it over."
     ]
