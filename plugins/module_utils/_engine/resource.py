@@ -98,6 +98,8 @@ class Resource(ABC):
     fields: ClassVar[Fields]
     # Objects whose removal loses data or takes a platform down are never part of an implicit replacement.
     replaceable: ClassVar[bool] = True
+    # What belongs to the account and stays when the site goes: a service or provider that is switched on.
+    lasting: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -80,6 +80,9 @@ def _plan_one(planned: Planned, graph: Graph, result: Survey, settings: Settings
         if observed is None and wanted:
             return [f"{planned.what}: the specification refers to it, but it is not in this account and region."]
         return []
+    if not wanted and resource.lasting:
+        planned.note = "belongs to the account and stays" if observed else ""
+        return []
     if not wanted:
         planned.plan = plan(None, observed.values if observed else None, resource.fields)
         return [*_hands_off(planned, settings), *_refusal(planned)]
@@ -154,14 +157,15 @@ def _immutable(planned: Planned, observed: Observed, graph: Graph, settings: Set
 
 
 def _hands_off(planned: Planned, settings: Settings) -> list[str]:
+    """Somebody else's object is not changed, and not built upon either: some carry a mark that never changes again."""
     observed = planned.observed
-    if planned.action is Action.NONE or observed is None or observed.tags is None or settings.adopt:
+    if observed is None or observed.tags is None or settings.adopt:
         return []
     if settings.owner.owns(observed.tags):
         return []
+    needs = "" if planned.action is Action.NONE else f"It would need action {planned.action.value!r} and is left alone. "
     return [
-        f"{planned.what} exists, but {settings.owner.claim(observed.tags)}. "
-        f"It would need action {planned.action.value!r} and is left alone. "
+        f"{planned.what} exists, but {settings.owner.claim(observed.tags)}. {needs}"
         "Choose another name, or set adopt: true to take it over."
     ]
 
