@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from .eks import Eks
 from .hooks import Service
+from .iam_principals import Principals
 from .identity import Identity
+from .quotas import ServiceQuotas
 from .world import World
 
 
 def build_services(world: World) -> list[Service]:
     """Every service of the emulator's own, in the order in which their hooks run."""
-    return [Identity(world)]
+    principals = Principals(world)
+    return [ServiceQuotas(world), Identity(world), principals, Eks(world, principals)]

@@ -1,0 +1,25 @@
+"""Fixtures of the sandbox's own tests; every module starts only the cloud that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.fixture import Sandbox
+from tests.sandbox.aws_support import Account
+
+
+@pytest.fixture(scope="module")
+def aws_sandbox() -> Iterator[Sandbox]:
+    """The AWS emulator, instant profile."""
+    with Sandbox(clouds=("aws",)) as running:
+        yield running
+
+
+@pytest.fixture
+def aws(aws_sandbox: Sandbox) -> Account:
+    """An empty account."""
+    aws_sandbox.reset("aws")
+    aws_sandbox.set_profile("instant")
+    return Account(aws_sandbox)
