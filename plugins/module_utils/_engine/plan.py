@@ -136,12 +136,10 @@ def bare(path: str) -> str:
     """A path without the keys and positions of list elements: "nodePools[general].maxSize" -> "nodePools[].maxSize"."""
     out, depth = [], 0
     for char in path:
-        if char == "]":
-            depth -= 1
-        if depth == 0 or char == "]":
+        depth -= char == "]"
+        if depth == 0:
             out.append(char)
-        if char == "[":
-            depth += 1
+        depth += char == "["
     return "".join(out)
 
 
@@ -222,7 +220,9 @@ def _keyed(
         if other is None:
             yield Change(f"{shown}[{label}]", None, item, declared, fields)
         else:
-            yield from _compare(f"{shown}[{label}]", f"{path}[]", item, other, fields)
+            # The key has matched, perhaps in another case: what is left to compare is the rest.
+            rest = {name: v for name, v in item.items() if name != declared.key} if isinstance(item, Mapping) else other
+            yield from _compare(f"{shown}[{label}]", f"{path}[]", rest, other, fields)
     if not declared.open:
         for item in have:
             if key_of(item) not in ours:

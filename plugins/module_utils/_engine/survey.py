@@ -163,7 +163,9 @@ def _hands_off(planned: Planned, settings: Settings) -> list[str]:
         return []
     if settings.owner.owns(observed.tags):
         return []
-    needs = "" if planned.action is Action.NONE else f"It would need action {planned.action.value!r} and is left alone. "
+    needs = (
+        "" if planned.action is Action.NONE else f"It would need action {planned.action.value!r} and is left alone. "
+    )
     return [
         f"{planned.what} exists, but {settings.owner.claim(observed.tags)}. {needs}"
         "Choose another name, or set adopt: true to take it over."
