@@ -55,7 +55,7 @@ def _option(field: dataclasses.Field[Any], hint: Any) -> dict[str, Any]:
     if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
         option["required"] = True
     elif field.default is not dataclasses.MISSING and field.default is not None:
-        option["default"] = field.default
+        option["default"] = list(field.default) if isinstance(field.default, tuple) else field.default
     return option
 
 

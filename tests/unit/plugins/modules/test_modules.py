@@ -1,0 +1,240 @@
+"""The real `main()` of every module: arguments in, result out, over the fake cloud."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+from ..conftest import params
+
+KEYS = {"changed", "resources", "diff", "outputs", "orphans", "seconds", "site", "started", "invocation"}
+MODULES = ("site", "site_info", "network", "cluster", "object_store")
+
+
+@pytest.fixture
+def call(collection: str, fake_cloud: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a module's `main()`; returns its result, `failed` included."""
+
+    def run(name: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
+        module = importlib.import_module(f"{collection}.modules.{name}")
+        capsys.readouterr()
+        with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+            module.main()
+        return dict(json.loads(capsys.readouterr().out))
+
+    return run
+
+
+def actions(result: dict[str, Any]) -> dict[str, str]:
+    return {item["name"]: item["action"] for item in result["resources"] if item["action"] != "none"}
+
+
+def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in arguments.items() if key not in names}
+
+
+def test_site_converges_then_changes_nothing(call: Any) -> None:
+    first = call("site", params())
+    assert first["changed"]
+    assert set(first) == KEYS
+    assert set(actions(first).values()) == {"create"}
+    assert len(actions(first)) == 7  # vpc, 3 subnets, cluster, pool, bucket
+    assert first["outputs"]["network"] == {"id": "id-mlp-aws-dev-net"}
+    assert first["outputs"]["resolved"]["cluster"]["node_pools"][0]["max_size"] == 5
+    assert first["site"]["name"] == "aws-dev"
+    again = call("site", params())
+    assert set(again) == KEYS
+    assert not again["changed"]
+    assert again["diff"] == []
+    assert all(item["id"] for item in again["resources"])
+
+
+def test_check_mode_predicts_what_is_done_and_touches_nothing(call: Any, fake_cloud: Path) -> None:
+    predicted = call("site", params(), check=True)
+    assert predicted["changed"]
+    assert list(fake_cloud.iterdir()) == []
+    assert actions(predicted) == actions(call("site", params()))
+
+
+def test_diff_shows_exactly_the_fields_that_change(call: Any) -> None:
+    call("site", params())
+    pools = [{"name": "general", "max_size": 9}]
+    result = call("site", params(cluster={"endpoint": "private", "node_pools": pools}), check=True)
+    assert [(item["before"], item["after"]) for item in result["diff"]] == [({"size.max": 5}, {"size.max": 9})]
+
+
+def test_secrets_are_masked(call: Any) -> None:
+    result = call("site", params(cluster={"endpoint": "private", "encryption_key": "arn:key"}))
+    assert "swordfish" not in json.dumps(result)
+    assert "********" in json.dumps(result["diff"])
+
+
+def test_every_problem_of_the_specification_stops_before_anything_is_touched(call: Any, fake_cloud: Path) -> None:
+    result = call("site", params(platform="Not Legal", account="12"))
+    assert result["failed"]
+    assert set(result) - KEYS == {"failed", "msg"}
+    assert "'Not Legal' is not a legal name" in result["msg"]
+    assert "'12' is not an AWS account id" in result["msg"]
+    assert list(fake_cloud.iterdir()) == []
+
+
+def test_failed_object_is_named_and_others_are_finished(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_FAIL", "mlp-aws-dev-k8s")
+    result = call("site", params())
+    assert result["failed"]
+    assert result["changed"]
+    assert "fake.cluster mlp-aws-dev-k8s: create: the zone has no capacity left" in result["msg"]
+    status = {item["name"]: item["status"] for item in result["resources"]}
+    assert status["mlp-aws-dev-k8s"] == "failed"
+    assert status["mlp-aws-dev-general"] == "skipped"
+    assert status["mlp-aws-dev-models"] == "ok"
+
+
+def test_missing_library_is_named(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_WITHOUT", "google.auth")
+    result = call("site", params(cloud="gcp", account="project", network={"addresses": {"gcp-dev": "0"}}))
+    assert result["failed"]
+    assert "(google-auth)" in result["msg"]
+    assert "required for sites on gcp" in result["msg"]
+
+
+def test_a_defect_of_our_own_is_not_called_a_missing_library(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_WITHOUT", "nonsense")
+    with pytest.raises(ModuleNotFoundError):
+        call("site", params())
+
+
+def test_one_capability_of_a_site(call: Any) -> None:
+    network = call("site", params(only=["network"]))
+    assert set(actions(network)) == {
+        "mlp-aws-dev-net",
+        "mlp-aws-dev-private-0",
+        "mlp-aws-dev-private-1",
+        "mlp-aws-dev-private-2",
+    }
+    cluster = call("site", params(only=["cluster"]))
+    assert set(actions(cluster)) == {"mlp-aws-dev-k8s", "mlp-aws-dev-general"}
+    assert len(cluster["resources"]) == 2  # the network is referred to, not managed
+    assert set(actions(call("site", params(only=["object_store"])))) == {"mlp-aws-dev-models"}
+
+
+def test_the_single_modules_do_what_site_does(call: Any) -> None:
+    arguments = params()
+    call("network", without(arguments, "cluster", "object_store"))
+    call("cluster", without(arguments, "object_store"))
+    call("object_store", without(arguments, "network", "cluster"))
+    assert not call("site", arguments)["changed"]
+
+
+def test_cluster_never_makes_the_network_it_refers_to(call: Any, fake_cloud: Path) -> None:
+    result = call("cluster", without(params(), "object_store"))
+    assert result["failed"]
+    assert "fake.vpc mlp-aws-dev-net: the specification refers to it, but it is not in this account" in result["msg"]
+    assert list(fake_cloud.iterdir()) == []
+
+
+def test_absent_deletes_everything_and_reports_orphans(call: Any, fake_cloud: Path) -> None:
+    call("site", params())
+    forgotten = {"body": {}, "tags": {}, "ready_at": 0}
+    state = fake_cloud / "aws-dev.json"
+    state.write_text(json.dumps({**json.loads(state.read_text()), "fake.disk/left-behind": forgotten}))
+    result = call("site", params(state="absent", find_orphans=True))
+    assert set(actions(result).values()) == {"delete"}
+    assert result["orphans"] == [{"kind": "fake.disk", "id": "id-left-behind", "name": "left-behind"}]
+    assert list(json.loads(state.read_text())) == ["fake.disk/left-behind"]
+
+
+def test_progress_file_gets_one_json_line_per_event(call: Any, tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    call("site", params(progress_file=str(path)))
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {event["site"] for event in events} == {"aws-dev"}
+    assert set(events[0]) == {"time", "site", "kind", "name", "action", "state", "elapsed", "message"}
+    assert [event["state"] for event in events].count("done") == 7
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_progress_that_cannot_be_written_is_a_warning(call: Any, tmp_path: Path) -> None:
+    result = call("site", params(progress_file=str(tmp_path / "no" / "such" / "directory")))
+    assert not result.get("failed")
+    assert "cannot be written: No such file or directory" in json.dumps(result["warnings"])
+
+
+def test_info_tells_existence_drift_and_orphans(call: Any, fake_cloud: Path) -> None:
+    nothing = call("site_info", params())
+    assert not nothing["changed"]
+    assert not any(item["exists"] for item in nothing["resources"])
+    assert list(fake_cloud.iterdir()) == []
+    call("site", params())
+    state = fake_cloud / "aws-dev.json"
+    things = json.loads(state.read_text())
+    things["fake.pool/mlp-aws-dev-general"]["body"]["size"]["max"] = 50
+    things["fake.bucket/mlp-aws-dev-old"] = things["fake.bucket/mlp-aws-dev-models"]
+    del things["fake.bucket/mlp-aws-dev-models"]
+    state.write_text(json.dumps(things))
+    look = call("site_info", params())
+    found = {item["name"]: item for item in look["resources"]}
+    assert found["mlp-aws-dev-net"]["exists"]
+    assert not found["mlp-aws-dev-net"]["drift"]
+    assert not found["mlp-aws-dev-models"]["exists"]
+    assert found["mlp-aws-dev-general"]["changes"] == [{"field": "size.max", "before": 50, "after": 5}]
+    assert [item["name"] for item in look["orphans"]] == ["mlp-aws-dev-old"]
+    assert json.loads(state.read_text()) == things
+
+
+def test_info_tells_problems_that_would_stop_a_run(call: Any, fake_cloud: Path) -> None:
+    call("site", params())
+    state = fake_cloud / "aws-dev.json"
+    things = json.loads(state.read_text())
+    things["fake.vpc/mlp-aws-dev-net"]["body"]["cidr"] = "192.168.0.0/16"
+    state.write_text(json.dumps(things))
+    assert call("site", params())["failed"]
+    look = call("site_info", params())
+    assert not look.get("failed")
+    assert "cidr is '192.168.0.0/16', asked for '10.0.0.0/16'" in look["problems"][0]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_unknown_option_is_refused(call: Any, name: str) -> None:
+    result = call(name, params(regoin="eu-central-1"))
+    assert result["failed"]
+    assert "regoin" in result["msg"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_documentation_describes_exactly_the_arguments(collection: str, name: str) -> None:
+    module = importlib.import_module(f"{collection}.modules.{name}")
+    described = yaml.safe_load(module.DOCUMENTATION)
+    options: dict[str, Any] = {}
+    for fragment in described["extends_documentation_fragment"]:
+        path = f"{collection}.doc_fragments.{fragment.rpartition('.')[2]}"
+        text = importlib.import_module(path).ModuleDocFragment.DOCUMENTATION
+        options |= yaml.safe_load(text).get("options", {})
+    for option, more in described.get("options", {}).items():
+        options[option] = {**options.get(option, {}), **more}
+    spec = importlib.import_module(f"{collection}.module_utils._module").arguments(name)
+    assert _shape(options, "suboptions") == _shape(spec, "options")
+
+
+def _shape(options: dict[str, Any], below: str) -> dict[str, Any]:
+    """What documentation and argument spec must agree in."""
+    return {
+        name: {
+            **{key: option.get(key) for key in ("type", "elements")},
+            "required": bool(option.get("required")),
+            "default": _plain(option.get("default")),
+            "choices": list(option.get("choices") or []),
+            "below": _shape(option[below], below) if below in option else None,
+        }
+        for name, option in options.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
