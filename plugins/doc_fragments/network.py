@@ -44,7 +44,9 @@ options:
         description: Log the network's connections. The default is V(false) in dev.
         type: bool
       flow_logs_retention_days:
-        description: How long connection logs are kept. The default is 7 in dev, 30 in staging and 90 in prod.
+        description:
+          - How long connection logs are kept. The default is 7 in dev, 30 in staging and 90 in prod.
+          - Not on GCP, where the project's log buckets decide.
         type: int
       data_ports:
         description: TCP ports on which data stores are reachable, from private subnets only.
@@ -122,6 +124,20 @@ options:
           flow_logs_sampling:
             description: Share of the packets that is logged, 0 to 1.
             type: float
+          nat_addresses:
+            description:
+              - How many external addresses to reserve for the NAT, 0 to 4, for allow lists elsewhere.
+              - With 0 Google assigns them. Cloud NAT is regional and survives the loss of a zone either way.
+            type: int
+            default: 0
+          iap_ssh:
+            description: Let SSH in from Identity-Aware Proxy.
+            type: bool
+            default: false
+          private_services_access:
+            description: Reserve a range for Google's managed services (Cloud SQL, Memorystore) and connect them.
+            type: bool
+            default: true
       azure:
         description: What is not portable, read for sites on Azure only.
         type: dict

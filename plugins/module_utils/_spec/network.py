@@ -37,7 +37,9 @@ class AwsNetwork:
 
 @dataclass(frozen=True)
 class GcpNetwork:
-    """GCP only. The existing_* options refer to a network that is not managed here."""
+    """GCP only. The existing_* options refer to a network that is not managed here. nat_addresses: how many external
+    addresses to reserve for the NAT, for allow lists elsewhere; 0 leaves them to Google. iap_ssh: SSH through
+    Identity-Aware Proxy. private_services_access: a range and a connection for Cloud SQL and Memorystore."""
 
     existing_network: str | None = None
     existing_subnetwork: str | None = None
@@ -46,6 +48,9 @@ class GcpNetwork:
     routing_mode: Literal["REGIONAL", "GLOBAL"] = "REGIONAL"
     mtu: int | None = None
     flow_logs_sampling: float | None = None
+    nat_addresses: int = 0
+    iap_ssh: bool = False
+    private_services_access: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,5 +114,8 @@ class Network:
             self,
             high_availability=default(self.high_availability, "high_availability"),
             flow_logs=default(self.flow_logs, "flow_logs"),
-            flow_logs_retention_days=default(self.flow_logs_retention_days, "log_retention_days"),
+            # On GCP the project's log buckets decide.
+            flow_logs_retention_days=self.flow_logs_retention_days
+            if site.cloud == "gcp"
+            else default(self.flow_logs_retention_days, "log_retention_days"),
         )

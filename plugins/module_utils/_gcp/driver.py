@@ -1,0 +1,81 @@
+# Copyright: multicloud.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Google Cloud, for one site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._engine.capability import Built
+from .._engine.clock import Clock
+from .._engine.errors import AuthError, NotFound
+from .._engine.retry import retry_call
+from .._engine.survey import Planned
+from .._spec.site import Site
+from . import errors, network, services
+from .client import Cloud, check_credentials
+
+
+class GcpDriver:
+    """Implements the driver contract (`_engine.capability.Driver`)."""
+
+    def __init__(self, site: Site, clock: Clock) -> None:
+        check_credentials(site.credentials)
+        self.cloud = Cloud(site, clock)
+        self._needed: set[str] = set()
+        self._switch: services.Services | None = None
+
+    def verify(self) -> list[str]:
+        """One call tells that the credentials work, may use the project, and which of its services are on."""
+        cloud = self.cloud
+        switch = self._switch or services.Services(cloud, sorted(self._needed) or services.BASE)
+        switch.wanted = sorted(f"{name}.googleapis.com" for name in self._needed or services.BASE)
+        try:
+            states = retry_call(switch.states, cloud.clock)
+        except (AuthError, NotFound) as error:
+            if error.status not in (403, 404):
+                raise
+            raise self._no_access(error) from error
+        missing = [name for name in switch.wanted if not states.get(name)]
+        if not missing or cloud.site.enable_services:
+            return []
+        return [
+            f"These services are not switched on in project {cloud.project!r}: {', '.join(missing)}. "
+            "Switch them on, or set enable_services: true."
+        ]
+
+    def _no_access(self, error: AuthError | NotFound) -> AuthError:
+        cloud = self.cloud
+        if error.code == errors.SERVICE_DISABLED:
+            message = f"The Service Usage API is not switched on in project {cloud.project!r}: {error.message}"
+            hint = f"Run 'gcloud services enable serviceusage.googleapis.com --project {cloud.project}' once."
+        else:
+            message = (
+                f"{cloud.identity()} cannot use the project {cloud.project!r} that the site names: {error.message}"
+            )
+            hint = "Check account, or grant the credentials a role in that project."
+        return AuthError(message, code=error.code, status=error.status, hint=hint)
+
+    # -- capabilities ----------------------------------------------------------------------------------------------
+
+    def network(self, spec: Any, *, managed: bool = True) -> Built:
+        self._needed.update(services.NETWORK)
+        return self._with_services(network.build(spec, self.cloud, managed=managed))
+
+    def _with_services(self, built: Built) -> Built:
+        """With enable_services, everything waits for the services that it needs."""
+        if not self.cloud.site.enable_services:
+            return built
+        if self._switch is None:
+            self._switch = services.Services(self.cloud, ())
+        for resource in built.resources:
+            resource.needs = (*resource.needs, self._switch)
+        return Built([self._switch, *built.resources], built.exports, built.outputs)
+
+    def preflight(self, planned: Sequence[Planned]) -> list[str]:
+        return []
+
+    def orphans(self, known: set[str]) -> list[dict[str, str]]:
+        return []
