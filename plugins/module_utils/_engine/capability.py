@@ -32,25 +32,19 @@ class Driver(Protocol):
     def verify(self) -> list[str]:
         """Before anything is read: the credentials work and belong to the site's account (else AuthError or a
         problem), and the services needed are switched on. Problems as sentences."""
-        ...
 
     def network(self, spec: Any, *, managed: bool = True) -> Built:
         """spec: resolved `_spec.network.Network`. managed=False: refer to it, change nothing."""
-        ...
 
     def cluster(self, spec: Any, network: Any, network_built: Built) -> Built:
         """spec: resolved `_spec.cluster.Cluster`; network: resolved Network spec and what it was built to."""
-        ...
 
     def object_store(self, spec: Any) -> Built:
         """spec: resolved `_spec.object_store.ObjectStore`."""
-        ...
 
     def preflight(self, planned: Sequence[Planned]) -> list[str]:
         """Quotas suffice for what the plan adds, machine types and versions exist. Each shortfall with have/need.
         Asks the cloud only for what the plan adds: a plan that adds nothing costs no call."""
-        ...
 
     def orphans(self, known: set[str]) -> list[dict[str, str]]:
         """Objects that carry this site's ownership and are not in `known` (ids): {kind, id, name}."""
-        ...

@@ -102,8 +102,7 @@ def run(
                         held.add(lock)
                     running[pool.submit(work, key)] = key
             else:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
                     key = running.pop(future)
                     outcomes[key] = _result(future, running)
                     held.discard(locks.get(key) or "")

@@ -13,6 +13,9 @@ from typing import Any, Literal, TypeVar
 
 S = TypeVar("S")
 
+# For options that name a key, and are none: without this Ansible takes their value for a secret.
+NOT_SECRET = {"no_log": False}
+
 
 def argument_spec(cls: type) -> dict[str, dict[str, Any]]:
     """The Ansible argument spec of a dataclass.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .addresses import parse
+from .arguments import NOT_SECRET
 from .site import Site, check
 from .sizes import CLUSTER_SIZES, DISK_SIZE_GB, GPU_POOL, GPU_TAINT, MACHINES, environment_default
 
@@ -22,7 +23,7 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 class Taint:
     """Keeps pods without a matching toleration away."""
 
-    key: str
+    key: str = field(metadata=NOT_SECRET)
     value: str | None = None
     effect: Literal["no_schedule", "prefer_no_schedule", "no_execute"] = "no_schedule"
 
@@ -151,7 +152,7 @@ class Cluster:
     ) = None
     log_retention_days: int | None = None
     secrets_encryption: bool | None = None
-    encryption_key: str | None = None
+    encryption_key: str | None = field(default=None, metadata=NOT_SECRET)
     upgrade_channel: Literal["none", "rapid", "regular", "stable"] | None = None
     maintenance_window: MaintenanceWindow | None = None
     deletion_protection: bool | None = None
@@ -228,13 +229,13 @@ class Cluster:
 
 def _pool_problems(pool: NodePool, site: Site) -> list[str]:
     where, problems = f"cluster.node_pools.{pool.name}", []
-    assert pool.min_size is not None and pool.max_size is not None and pool.node_count is not None  # noqa: S101, PT018 - resolved
+    low, high, count = pool.min_size or 0, pool.max_size or 0, pool.node_count or 0
     if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", pool.name):
         problems.append(f"{where}: the name must be lower-case letters, digits and hyphens.")
-    if pool.min_size > pool.max_size or pool.min_size < 0 or pool.max_size < 1:
-        problems.append(f"{where}: min_size {pool.min_size} and max_size {pool.max_size} do not fit each other.")
-    elif pool.autoscaling and not pool.min_size <= pool.node_count <= pool.max_size:
-        problems.append(f"{where}: node_count {pool.node_count} is not between min_size and max_size.")
+    if low > high or low < 0 or high < 1:
+        problems.append(f"{where}: min_size {low} and max_size {high} do not fit each other.")
+    elif pool.autoscaling and not low <= count <= high:
+        problems.append(f"{where}: node_count {count} is not between min_size and max_size.")
     if len(pool.machine_types or ()) > 1 and site.cloud != "aws":
         problems.append(f"{where}: {site.cloud} takes one machine type per pool. Make a pool of each type.")
     if pool.size and pool.gpu:

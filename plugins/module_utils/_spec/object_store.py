@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .arguments import NOT_SECRET
 from .site import Site, check
 from .sizes import environment_default
 
@@ -29,12 +30,12 @@ class LifecycleRule:
 
 @dataclass(frozen=True)
 class AwsBucket:
-    encryption_key_arn: str | None = None
+    encryption_key_arn: str | None = field(default=None, metadata=NOT_SECRET)
 
 
 @dataclass(frozen=True)
 class GcpBucket:
-    kms_key: str | None = None
+    kms_key: str | None = field(default=None, metadata=NOT_SECRET)
     location: str | None = None
     storage_class: str | None = None
 
