@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 
 from aiohttp import web
+from moto.core.exceptions import ServiceException
 
 from ..core.context import Context
 from ..core.faults import FaultRule
@@ -83,6 +84,10 @@ class AwsEmulator:
             return self._answer(call)
         except AwsError as error:
             return error_response(call.protocol, _with_model_status(call, error))
+        except ServiceException as error:
+            # Moto's own refusals, raised where this emulator asked its data directly.
+            refusal = AwsError(str(error.code), str(error.message))
+            return error_response(call.protocol, _with_model_status(call, refusal))
         except NotImplementedError as error:
             return error_response(call.protocol, AwsError("NotImplemented", str(error) or call.name, 501))
         except Exception as error:  # the emulator's own mistake must be seen, not take the worker down
@@ -92,6 +97,9 @@ class AwsEmulator:
     def _answer(self, call: Call) -> RawResponse:
         credentials.check(self.world, call)
         refuse_what_the_service_does_not_know(call)
+        known = self.hooks.answer_at_once(call)
+        if known is not None:
+            return known
         for check in self.hooks.checks(call):
             check(call)
         handler = self.hooks.handler(call)

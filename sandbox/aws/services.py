@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .ec2 import Ec2
 from .eks import Eks
 from .hooks import Service
 from .iam_principals import Principals
@@ -13,4 +14,4 @@ from .world import World
 def build_services(world: World) -> list[Service]:
     """Every service of the emulator's own, in the order in which their hooks run."""
     principals = Principals(world)
-    return [ServiceQuotas(world), Identity(world), principals, Eks(world, principals)]
+    return [ServiceQuotas(world), Identity(world), principals, Eks(world, principals), Ec2(world)]
