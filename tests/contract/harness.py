@@ -2,7 +2,8 @@
 
 Each cloud lists its cases in `tests/contract/cases/<cloud>.py` as `CASES: list[Case]`; `memory.py` is the example.
 `test_contract.py` runs every check of `checks.py` on every case. A check works on a `World`: one cloud that can be
-emptied, hurt and watched. Runs are one process's: each takes a fresh `Environment` (new driver, new SDK session, nothing cached).
+emptied, hurt and watched. Runs are one process's: each takes a fresh `Environment` (new driver, new SDK session,
+nothing cached).
 
 Time is simulated: the environment's clock moves the emulated cloud forward instead of sleeping, so waits are real and
 cost nothing.

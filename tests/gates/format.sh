@@ -1,0 +1,3 @@
+# Style and common mistakes.
+ruff check .
+ruff format --check .

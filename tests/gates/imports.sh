@@ -1,0 +1,2 @@
+# Who may import whom: the contracts stand in pyproject.toml.
+PYTHONPATH=plugins:. lint-imports --no-cache

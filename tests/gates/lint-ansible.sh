@@ -1,0 +1,2 @@
+# Playbooks, roles and inventories, by the strictest profile.
+ansible-lint --offline --profile production --strict
