@@ -1,0 +1,112 @@
+"""The token endpoint and the check of access tokens."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ..core.connection import GCP_PROJECT, GCP_SERVICE_ACCOUNT_FILE
+from ..core.context import Context
+from .errors import unauthenticated
+
+ACCOUNT = f"sandbox@{GCP_PROJECT}.iam.gserviceaccount.com"
+_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_LIFETIME = 3600.0
+_SKEW = 300
+
+
+class Tokens:
+    """Issues access tokens to the sandbox's service account and knows which are good.
+
+    The account's key file (``service-account.json`` in the state directory) is made on first use and kept;
+    its ``token_uri`` always names this server.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.file = context.state_dir / GCP_SERVICE_ACCOUNT_FILE
+        self._public_key = _service_account(self.file, f"{context.url}/token")
+        self._tokens: dict[str, float] = {}
+        self._assertions: dict[str, float] = {}
+
+    def grant(self, body: bytes) -> tuple[int, dict[str, Any]]:
+        """Answer a token request: HTTP status and JSON body."""
+        form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        if form.get("grant_type") != _GRANT:
+            return 400, {
+                "error": "unsupported_grant_type",
+                "error_description": f"Invalid grant_type: {form.get('grant_type', '')}",
+            }
+        # google-auth signs for Google's own endpoint, whatever token_uri the key file names.
+        audience = [f"{self._context.url}/token", "https://oauth2.googleapis.com/token"]
+        why = self._refusal(form.get("assertion", ""), audience)
+        if why:
+            return 400, {"error": "invalid_grant", "error_description": why}
+        token = f"ya29.sandbox-{secrets.token_hex(24)}"
+        self._tokens[token] = self._context.clock.now() + _LIFETIME
+        return 200, {"access_token": token, "expires_in": int(_LIFETIME) - 1, "token_type": "Bearer"}
+
+    def check(self, header: str | None) -> None:
+        """Let a request pass or raise 401."""
+        scheme, _, token = (header or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise unauthenticated()
+        now = self._context.clock.now()
+        end = self._tokens.get(token)
+        if end is None and token.count(".") == 2 and not token.startswith("ya29."):
+            # Google's APIs also take a JWT that the account signed itself.
+            end = self._assertions.get(token)
+            if end is None and not self._refusal(token, None):
+                end = self._assertions[token] = now + _LIFETIME
+        if end is None or end <= now:
+            raise unauthenticated()
+
+    def _refusal(self, assertion: str, audience: list[str] | None) -> str:
+        """Why a signed JWT is not accepted; empty when it is."""
+        from google.auth import exceptions, jwt
+
+        try:
+            claims = jwt.decode(assertion, certs=self._public_key, audience=audience, clock_skew_in_seconds=_SKEW)
+        except (ValueError, exceptions.GoogleAuthError) as error:
+            return "Invalid JWT Signature." if "signature" in str(error).lower() else f"Invalid JWT: {error}"
+        if claims.get("iss") != ACCOUNT:
+            return "Invalid grant: account not found"
+        return ""
+
+
+def _service_account(file: Path, token_uri: str) -> bytes:
+    """Make or refresh the key file; returns the public key (PEM)."""
+    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if data:
+        key: Any = serialization.load_pem_private_key(data["private_key"].encode(), password=None)
+    else:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        data = {
+            "type": "service_account",
+            "project_id": GCP_PROJECT,
+            "private_key_id": secrets.token_hex(20),
+            "private_key": pem.decode(),
+            "client_email": ACCOUNT,
+            "client_id": "100000000000000000001",
+            "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+            "universe_domain": "googleapis.com",
+        }
+    if data.get("token_uri") != token_uri:
+        data["token_uri"] = token_uri
+        temporary = file.with_suffix(".tmp")
+        temporary.touch(mode=0o600)
+        temporary.write_text(json.dumps(data, indent=2), encoding="utf-8")
+        temporary.replace(file)
+    public: bytes = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return public

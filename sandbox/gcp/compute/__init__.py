@@ -1,0 +1,10 @@
+"""Compute Engine: networks and what belongs to them, places, quotas."""
+
+from __future__ import annotations
+
+from . import addresses, firewalls, networks, operations, places, routers, subnetworks
+from .crud import register_verbs
+
+register_verbs()
+
+__all__ = ["addresses", "firewalls", "networks", "operations", "places", "routers", "subnetworks"]

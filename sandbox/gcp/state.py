@@ -1,0 +1,147 @@
+"""Everything that the emulated project holds."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import heapq
+import itertools
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from ..core.connection import GCP_PROJECT, GCP_PROJECT_NUMBER
+from ..core.context import Context
+
+PROJECT, NUMBER = GCP_PROJECT, GCP_PROJECT_NUMBER
+_PACIFIC = timezone(timedelta(hours=-8))
+
+
+@dataclass
+class Operation:
+    """A long-running operation; ``state`` of it is computed from the clock.
+
+    ``data`` holds the answer without what changes with time. ``error`` is the API's own form of failure, set when the
+    operation ends. ``extra`` is what only the answer of a finished operation carries.
+    """
+
+    name: str
+    begin: float
+    end: float
+    started: datetime
+    data: dict[str, Any]
+    error: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    ended: datetime | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the effect has been applied."""
+        return self.ended is not None
+
+    def share(self, now: float) -> float:
+        """How much of it is over, 0 to 1."""
+        if self.done or self.end <= self.begin:
+            return 1.0 if self.done else 0.0
+        return max(0.0, min(1.0, (now - self.begin) / (self.end - self.begin)))
+
+
+@dataclass
+class Record:
+    """One object: its fields, and the operation that still works on it."""
+
+    data: dict[str, Any]
+    operation: Operation | None = None
+    # Set for what Google creates by itself; such objects go away with their owner.
+    owner: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether no operation is under way."""
+        return self.operation is None or self.operation.done
+
+
+class State:
+    """All objects, by API; and the operations whose end is still to come."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.compute: dict[str, Record] = {}
+        self.clusters: dict[str, Record] = {}
+        self.operations: dict[str, Operation] = {}
+        self.service_accounts: dict[str, dict[str, Any]] = {}
+        self.account_keys: dict[str, list[dict[str, Any]]] = {}
+        self.policies: dict[str, dict[str, Any]] = {}
+        self.services: dict[str, bool] = {}
+        self.connections: dict[str, dict[str, Any]] = {}
+        self.kms: dict[str, dict[str, Any]] = {}
+        self.buckets: dict[str, Any] = {}
+        self.uploads: dict[str, Any] = {}
+        self.idempotent: dict[tuple[str, str], dict[str, Any]] = {}
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self.addresses = itertools.count(1)
+        # location/cluster -> host[:port] of the API server that serves it; loopback while there is none.
+        self.api_servers: dict[str, str] = {}
+
+    def at(self, end: float, effect: Callable[[], None]) -> None:
+        """Let ``effect`` happen at the instant ``end``: it is applied by the first request after it."""
+        heapq.heappush(self._due, (end, next(self._order), effect))
+
+    def settle(self) -> None:
+        """Apply every effect that is due."""
+        now = self.context.clock.now()
+        while self._due and self._due[0][0] <= now:
+            heapq.heappop(self._due)[2]()
+
+    def api_server(self, location: str, cluster: str) -> str:
+        """Where the API server of a cluster lives."""
+        return self.api_servers.get(f"{location}/{cluster}", "127.0.0.1")
+
+    def wall(self) -> datetime:
+        """The date that objects carry."""
+        return self.context.clock.wall()
+
+
+def number_id() -> str:
+    """A unique 64-bit number, as compute uses for ids."""
+    return str(10**18 + secrets.randbelow(8 * 10**18))
+
+
+def hex_id(length: int) -> str:
+    """Random lower-case hex digits."""
+    return secrets.token_hex((length + 1) // 2)[:length]
+
+
+def uuid() -> str:
+    """A random UUID."""
+    text = hex_id(32)
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def fingerprint(value: Any) -> str:
+    """A hash of a value, base64 as compute prints fingerprints."""
+    digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()
+    return base64.urlsafe_b64encode(digest[:8]).decode()
+
+
+def short_hash(value: Any) -> str:
+    """Eight hex digits, as GKE prints label fingerprints and resource versions."""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def compute_time(moment: datetime) -> str:
+    """``2024-04-01T04:34:56.123-08:00``."""
+    return moment.astimezone(_PACIFIC).isoformat(timespec="milliseconds")
+
+
+def zulu(moment: datetime, digits: int = 6) -> str:
+    """``2024-04-01T12:34:56.123456Z`` with 0, 3, 6 or 9 digits."""
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    if digits:
+        text += f".{moment.microsecond:06d}000"[: digits + 1]
+    return text + "Z"
