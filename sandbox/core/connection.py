@@ -16,6 +16,16 @@ AWS_REGION = "eu-central-1"
 GCP_PROJECT = "sandbox-project"
 GCP_PROJECT_NUMBER = "100000000001"
 GCP_SERVICE_ACCOUNT_FILE = "service-account.json"
+GCP_APIS = (
+    "cloudkms",
+    "cloudresourcemanager",
+    "compute",
+    "container",
+    "iam",
+    "servicenetworking",
+    "serviceusage",
+    "storage",
+)
 
 AZURE_TENANT = "00000000-0000-0000-0000-00000000aaaa"
 AZURE_SUBSCRIPTION = "00000000-0000-0000-0000-00000000bbbb"
@@ -64,4 +74,7 @@ def endpoints(cloud: str, url: str, directory: Path) -> dict[str, str]:
             "active_directory": url,
             "ca_bundle": str(ca_directory(directory) / "ca.pem"),
         }
+    if cloud == "gcp":
+        # Each stands for https://<api>.googleapis.com/; `default` serves every path that one API alone has.
+        return {"default": url, **{api: f"{url}/{api}/" for api in GCP_APIS}}
     return {"default": url}
