@@ -1,0 +1,55 @@
+# Copyright: multicloud.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Azure for one site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .._engine.capability import Built
+from .._engine.clock import Clock
+from .._engine.resource import Resource
+from .._engine.survey import Planned
+from .._spec.cluster import Cluster
+from .._spec.network import Network
+from .._spec.object_store import ObjectStore
+from .._spec.site import Site
+from . import account
+from .cluster import ClusterBuilder
+from .groups import Groups
+from .network import NetworkBuilder
+from .object_store import StoreBuilder
+from .orphans import orphans
+from .preflight import preflight
+from .registration import NAMESPACES, Registration
+from .session import Session
+
+
+class AzureDriver:
+    """One site on Azure. Implements `_engine.capability.Driver`."""
+
+    def __init__(self, site: Site, clock: Clock) -> None:
+        self.session = Session(site, clock)
+        registrations: list[Resource] = []
+        if site.enable_services:
+            registrations = [Registration(self.session, namespace) for namespace in NAMESPACES]
+        self.groups = Groups(self.session, registrations)
+
+    def verify(self) -> list[str]:
+        return account.verify(self.session)
+
+    def network(self, spec: Network, *, managed: bool = True) -> Built:
+        return NetworkBuilder(self.groups, spec, managed).build()
+
+    def cluster(self, spec: Cluster, network: Network, network_built: Built) -> Built:
+        return ClusterBuilder(self.groups, spec, network, network_built).build()
+
+    def object_store(self, spec: ObjectStore) -> Built:
+        return StoreBuilder(self.groups, spec).build()
+
+    def preflight(self, planned: Sequence[Planned]) -> list[str]:
+        return preflight(self.session, planned)
+
+    def orphans(self, known: set[str]) -> list[dict[str, str]]:
+        return orphans(self.session, self.groups.names(), known)

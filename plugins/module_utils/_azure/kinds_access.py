@@ -1,0 +1,117 @@
+# Copyright: multicloud.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Role assignments: who may do what where. Ids of built-in roles are the same in every tenant."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from .._engine.fields import IMMUTABLE, MUTABLE, Field, Mode
+from .._engine.plan import Unknown
+from .._engine.resource import Observed, Operation, Resource
+from .arm import ArmResource, at
+from .fields import ArmFields, last_segment
+from .kinds_common import Identity
+from .session import Session
+
+# Built-in roles (Azure RBAC reference).
+ROLES = {
+    "network-contributor": "4d97b98b-1d4f-4787-a291-c67834d212e7",
+    "managed-identity-operator": "f1a07417-d97a-45cb-824c-7a7467783830",
+    "key-vault-crypto-user": "12338af0-0e69-4776-bea7-57ae8d297424",
+    "key-vault-crypto-service-encryption-user": "e147488a-f6f5-4113-8e2d-b22465e65bf6",
+    "aks-cluster-user": "4abbcc35-e782-43d8-92c5-2d3f1bd2253f",
+    "aks-rbac-cluster-admin": "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b",
+    "aks-rbac-writer": "a7ffa36f-339b-4b5c-8bdf-e2c188b2c0eb",
+    "aks-rbac-reader": "7f6c6a51-bcf8-42ba-9220-52d62157d7db",
+}
+
+
+class RoleAssignment(ArmResource):
+    """One principal's role at one scope.
+
+    It is found by what it grants, not by its name: Azure refuses a second assignment of the same grant, whoever made
+    the first. principal: a managed identity of ours, or the object id of a principal that people name.
+    """
+
+    kind = "azure.authorization.role_assignment"
+    type = "Microsoft.Authorization/roleAssignments"
+    tracked = False
+    fields = ArmFields(
+        {
+            "properties.roleDefinitionId": Field(Mode.IMMUTABLE, normalise=last_segment),
+            "properties.principalId": IMMUTABLE,
+            "properties.principalType": IMMUTABLE,
+            "properties": MUTABLE,
+        }
+    )
+
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        role: str,
+        principal: Identity | str,
+        *,
+        scope: ArmResource,
+        needs: Sequence[Resource] = (),
+        lock: str | None = None,
+        managed: bool = True,
+        present: bool = True,
+    ) -> None:
+        self.role = ROLES[role]
+        self.principal = principal
+        self.scope = scope
+        needed = [*needs, principal] if isinstance(principal, Identity) else list(needs)
+        super().__init__(
+            session, name, "", self._wanted, needs=needed, parent=scope, lock=lock, managed=managed, present=present
+        )
+
+    def predicted(self) -> dict[str, Any]:
+        return {}
+
+    def _principal(self) -> Any:
+        return self.principal.out("principal_id") if isinstance(self.principal, Identity) else self.principal
+
+    def _wanted(self) -> dict[str, Any]:
+        definition = f"{self.session.subscription}/providers/Microsoft.Authorization/roleDefinitions/{self.role}"
+        properties = {"roleDefinitionId": definition, "principalId": self._principal()}
+        if isinstance(self.principal, Identity):
+            # Named, so that the service does not look for a principal that its directory does not show yet.
+            properties["principalType"] = "ServicePrincipal"
+        return {"properties": properties}
+
+    def read(self) -> Observed | None:
+        if isinstance(self._principal(), Unknown):
+            return None
+        return super().read()
+
+    def fetch(self) -> dict[str, Any] | None:
+        principal = str(self._principal()).lower()
+        scope = str(self.scope.out("id")).lower()
+        for item in self._all_of(principal):
+            if str(at(item, "properties.scope")).lower() != scope:
+                continue
+            if last_segment(at(item, "properties.roleDefinitionId")) == self.role:
+                self.path = item["id"]
+                return item
+        return None
+
+    def _all_of(self, principal: str) -> list[dict[str, Any]]:
+        """Every assignment of one principal in the subscription of the scope: one call per principal."""
+        subscription = "/".join(str(self.scope.out("id")).split("/")[:3])
+        key = f"roles of {principal} in {subscription.lower()}"
+        if self._direct:
+            self.session.drop(key)
+        path = f"{subscription}/providers/{self.type}"
+        query = {"$filter": f"principalId eq '{principal}'"}
+        return self.session.once(key, lambda: self.client.list(path, self.type, query))
+
+    def create(self, desired: dict[str, Any]) -> Operation:
+        principal, scope = str(self._principal()).lower(), str(self.scope.known("id"))
+        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope.lower()}|{principal}|{self.role}")
+        self.path = f"{scope}/providers/{self.type}/{name}"
+        return super().create(desired)

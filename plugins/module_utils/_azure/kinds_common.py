@@ -1,0 +1,174 @@
+# Copyright: multicloud.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kinds that every capability uses: resource group, managed identity, log workspace, diagnostic setting, lock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._engine.errors import Conflict
+from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field
+from .._engine.resource import Observed, Operation
+from .arm import ArmResource
+from .fields import TRACKED, ArmFields, canonical, dropped
+from .operations import started
+
+
+class ResourceGroup(ArmResource):
+    """A group of the site's own. Deleting a group deletes all that is in it, so it goes only when nothing is left."""
+
+    kind = "azure.resources.group"
+    type = "Microsoft.Resources/resourceGroups"
+    fields = ArmFields({**TRACKED, "managedBy": IMMUTABLE})
+    patches = True
+    replaceable = False
+
+    def check_delete(self, observed: Observed) -> str:
+        strangers = self._strangers()
+        if not strangers:
+            return ""
+        return (
+            f"the resource group holds objects that this run does not remove: {', '.join(strangers)}. "
+            "Deleting the group would delete them: remove or move them first."
+        )
+
+    def delete(self, observed: Observed) -> Operation:
+        strangers = self._strangers()
+        if strangers:
+            raise Conflict(
+                f"the resource group is left alone, because it still holds {', '.join(strangers)}.",
+                hint="Remove or move them, then run again.",
+            )
+        return super().delete(observed)
+
+    def _strangers(self) -> list[str]:
+        found = self.client.list(f"{self.path}/resources", "Microsoft.Resources/resources")
+        return sorted(
+            f"{item.get('type')} {item.get('name')}" for item in found if not self.session.announced(item["id"])
+        )
+
+
+class Identity(ArmResource):
+    """A user-assigned managed identity. outputs: principal_id, client_id."""
+
+    kind = "azure.identity.user_assigned"
+    type = "Microsoft.ManagedIdentity/userAssignedIdentities"
+    fields = ArmFields(TRACKED)
+    patches = True
+    exposes = {"principal_id": "properties.principalId", "client_id": "properties.clientId"}
+
+
+class Workspace(ArmResource):
+    """A Log Analytics workspace. `Standalone` is another word for `PerGB2018` (recorded traffic)."""
+
+    kind = "azure.logs.workspace"
+    type = "Microsoft.OperationalInsights/workspaces"
+    fields = ArmFields(
+        {**TRACKED, "properties.sku.name": Field(normalise=lambda v: "pergb2018" if v == "Standalone" else canonical(v))}
+    )
+    exposes = {"customer_id": "properties.customerId"}
+    read_only = frozenset({"customerid", "createddate", "modifieddate", "lastskuupdate"})
+
+    def delete(self, observed: Observed) -> Operation:
+        # Without `force` the name stays taken for 14 days by a deleted workspace that keeps its data.
+        url = self.client.url(self.path, self.type, {"force": "true"})
+        return started(self.client.call("DELETE", url), self.client, deleting=True)
+
+
+class DiagnosticSetting(ArmResource):
+    """Where an object's logs go. PUT replaces the whole; the service answers with all categories it knows."""
+
+    kind = "azure.monitor.diagnostic_setting"
+    type = "Microsoft.Insights/diagnosticSettings"
+    tracked = False
+    fields = ArmFields(
+        {
+            "properties": MUTABLE,
+            "properties.logs": Field(normalise=canonical, key="category", open=True),
+            "properties.metrics": Field(key="category", open=True),
+            "properties.logAnalyticsDestinationType": Field(equal=dropped("AzureDiagnostics", "Dedicated")),
+        }
+    )
+
+
+class Lock(ArmResource):
+    """A resource lock: what carries it cannot be deleted by anybody before the lock is gone.
+
+    `guard`: why the lock must stay while the specification wants it, said when everything is to be destroyed.
+    """
+
+    kind = "azure.authorization.lock"
+    type = "Microsoft.Authorization/locks"
+    tracked = False
+    fields = ArmFields({"properties": MUTABLE})
+
+    def check_delete(self, observed: Observed) -> str:
+        if not self.present:
+            return ""
+        return "deletion_protection is on. To destroy it, set deletion_protection: false and run again."
+
+
+class Vault(ArmResource):
+    """A key vault. A deleted one keeps its name: it is recovered, which loses nothing (recorded traffic)."""
+
+    kind = "azure.keyvault.vault"
+    type = "Microsoft.KeyVault/vaults"
+    fields = ArmFields(
+        {
+            **TRACKED,
+            "properties.createMode": CREATE_ONLY,
+            "properties.tenantId": IMMUTABLE,
+            "properties.accessPolicies": Field(normalise=canonical),
+            "properties.enablePurgeProtection": MUTABLE,
+            "properties.networkAcls.ipRules": Field(normalise=canonical),
+        }
+    )
+    exposes = {"uri": "properties.vaultUri", "purge_protected": "properties.enablePurgeProtection"}
+    read_only = frozenset({"vaulturi", "hsmpoolresourceid", "privateendpointconnections"})
+    replaceable = False
+
+    @property
+    def _deleted_path(self) -> str:
+        place, name = self.session.site.region, self.path.rpartition("/")[2]
+        return (
+            f"{self.session.subscription}/providers/Microsoft.KeyVault/locations/{place}/deletedVaults/{name}"
+        )
+
+    def create(self, desired: dict[str, Any]) -> Operation:
+        if self.session.read(self._deleted_path, self.type, direct=True) is not None:
+            desired = {**desired, "properties": {**desired["properties"], "createMode": "recover"}}
+        return super().create(desired)
+
+    def delete(self, observed: Observed) -> Operation:
+        super().delete(observed)  # synchronous
+        if (observed.raw.get("properties") or {}).get("enablePurgeProtection"):
+            return Operation(done=True)
+        answer = self.client.send("POST", f"{self._deleted_path}/purge", self.type)
+        return started(answer, self.client, deleting=True)
+
+
+class Key(ArmResource):
+    """A key of a vault. Resource Manager makes keys and never deletes them: they go with their vault.
+
+    outputs: versioned, the key's id with its newest version; versionless.
+    """
+
+    kind = "azure.keyvault.key"
+    type = "Microsoft.KeyVault/vaults/keys"
+    tracked = False
+    replaceable = False
+    fields = ArmFields(
+        {
+            "tags": MUTABLE,
+            "properties.kty": IMMUTABLE,
+            "properties.keySize": IMMUTABLE,
+            "properties.keyOps": Field(normalise=canonical),
+            "properties": MUTABLE,
+        }
+    )
+    exposes = {"versioned": "properties.keyUriWithVersion", "versionless": "properties.keyUri", "name": "name"}
+
+    def delete(self, observed: Observed) -> Operation:
+        return Operation(done=True)
+
