@@ -1,2 +1,2 @@
+# Fragments and configuration; the changelog itself is written by `antsibull-changelog release`.
 antsibull-changelog lint
-antsibull-changelog lint-changelog-yaml --no-semantic-versioning changelogs/changelog.yaml 2>/dev/null || [ ! -e changelogs/changelog.yaml ]

@@ -17,4 +17,4 @@ done
 cd "$tree"
 git init -q .
 git add -A
-ansible-test sanity --requirements --python default --color no
+ansible-test sanity --requirements --python "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" --color no
