@@ -146,7 +146,9 @@ options:
                 description: For example V(AzureLinux).
                 type: str
               mode:
-                description: V(System) pools carry AKS's own pods. The first pool is one unless it says otherwise.
+                description:
+                  - V(System) pools carry AKS's own pods, and can be neither spot nor tainted.
+                  - Where no pool is V(System), the first that can be is.
                 type: str
                 choices: [System, User]
               max_pods:
@@ -317,6 +319,12 @@ options:
             description: The way out for nodes. Without it the network's NAT gateway where there is one.
             type: str
             choices: [userAssignedNATGateway, loadBalancer]
+          sku_tier:
+            description:
+              - V(Standard) and V(Premium) control planes have an uptime SLA and cost extra.
+              - Without it V(Free) in O(environment=dev), else V(Standard).
+            type: str
+            choices: [Free, Standard, Premium]
           azure_policy:
             description: Switch the Azure Policy add-on on or off.
             type: bool

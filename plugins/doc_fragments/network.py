@@ -143,11 +143,19 @@ options:
         type: dict
         suboptions:
           resource_group:
-            description: Name of the resource group that the site is in, instead of one of its own name.
+            description:
+              - A resource group that exists, used instead of one that the site makes for itself.
+              - It is neither changed nor deleted.
             type: str
           existing_subnet_id:
             description: A subnet that exists already, for cluster nodes. It is referred to and never changed.
             type: str
+          nat_sku:
+            description:
+              - V(Standard) gateways stand in one zone, V(StandardV2) gateways in all zones of the region.
+              - Without it V(StandardV2) with O(network.high_availability), else V(Standard).
+            type: str
+            choices: [Standard, StandardV2]
           nat_idle_timeout_minutes:
             description: How long the NAT gateway keeps idle connections.
             type: int

@@ -120,12 +120,26 @@ options:
                 description:
                   - A label. Buckets with the same label share one storage account.
                   - They must agree in what is set per account.
+                  - Without it each bucket has an account of its own.
                 type: str
               replication:
-                description: Where copies are kept.
+                description:
+                  - Where copies are kept. Without it V(ZRS) in O(environment=prod), else V(LRS).
+                  - V(ZRS) and V(GZRS) have no archive tier.
                 type: str
                 choices: [LRS, ZRS, GRS, GZRS]
               key_vault_key_id:
-                description: Id of the Key Vault key for O(object_store.buckets[].encryption=customer).
+                description:
+                  - Id of the Key Vault key for O(object_store.buckets[].encryption=customer), in the form
+                    C(/subscriptions/.../vaults/NAME/keys/KEY). Without it a vault and a key are made.
                 type: str
+      azure:
+        description: What is not portable, read for sites on Azure only.
+        type: dict
+        suboptions:
+          resource_group:
+            description:
+              - A resource group that exists, used instead of one that the site makes for its data.
+              - It is neither changed nor deleted.
+            type: str
 """

@@ -130,6 +130,7 @@ class AzureCluster:
     local_accounts: bool = False
     network_policy: Literal["cilium", "calico", "azure"] = "cilium"
     outbound_type: Literal["userAssignedNATGateway", "loadBalancer"] | None = None
+    sku_tier: Literal["Free", "Standard", "Premium"] | None = None
     azure_policy: bool | None = None
     auto_scaler_profile: dict[str, str] | None = None
 
@@ -174,11 +175,13 @@ class Cluster:
             pools = (NodePool("general"),) + ((NodePool("gpu", gpu=True),) if self.gpu else ())
         elif self.gpu and not any(pool.gpu for pool in pools):
             pools = (*pools, NodePool("gpu", gpu=True))
+        if site.cloud == "azure":
+            pools = _azure_modes(pools)
         resolved = dataclasses.replace(
             self,
             node_pools=tuple(self._resolve_pool(pool, site, default) for pool in pools),
             control_plane_logs=default(self.control_plane_logs, "control_plane_logs"),
-            log_retention_days=default(self.log_retention_days, "log_retention_days"),
+            log_retention_days=_log_retention(site) if self.log_retention_days is None else self.log_retention_days,
             secrets_encryption=default(self.secrets_encryption, "secrets_encryption"),
             deletion_protection=default(self.deletion_protection, "deletion_protection"),
         )
@@ -200,7 +203,7 @@ class Cluster:
             min_size=low,
             max_size=high,
             node_count=low if pool.node_count is None else pool.node_count,
-            spot=(default(None, "spot") and not pool.gpu) if pool.spot is None else pool.spot,
+            spot=(default(None, "spot") and _may_be_spot(pool, site)) if pool.spot is None else pool.spot,
             taints=taints,
             labels=labels,
             disk_size_gb=pool.disk_size_gb or DISK_SIZE_GB,
@@ -225,6 +228,32 @@ class Cluster:
         if self.encryption_key and self.secrets_encryption is False:
             problems.append("cluster.encryption_key has no effect with secrets_encryption: false. Remove one of them.")
         return problems
+
+
+def _azure_modes(pools: tuple[NodePool, ...]) -> tuple[NodePool, ...]:
+    """AKS runs its own pods on pools of mode System. Where no pool says that it is one, the first that can be is."""
+    if not any(pool.azure.mode == "System" for pool in pools):
+        able = [p for p in pools if p.state == "present" and p.azure.mode is None and not (p.gpu or p.taints)]
+        chosen = next((pool for pool in able if not pool.spot), able[0] if able else None)
+    else:
+        chosen = None
+    return tuple(
+        dataclasses.replace(pool, azure=dataclasses.replace(pool.azure, mode="System" if pool is chosen else "User"))
+        if pool.azure.mode is None
+        else pool
+        for pool in pools
+    )
+
+
+def _may_be_spot(pool: NodePool, site: Site) -> bool:
+    """Whether the environment's wish for spot machines applies to a pool that says nothing about it."""
+    return not pool.gpu and not (site.cloud == "azure" and pool.azure.mode == "System")
+
+
+def _log_retention(site: Site) -> int:
+    """Days by environment. Azure keeps logs for 30 days at least, and charges nothing for them."""
+    days = int(environment_default(site.environment, "log_retention_days"))
+    return max(30, days) if site.cloud == "azure" else days
 
 
 def _pool_problems(pool: NodePool, site: Site) -> list[str]:

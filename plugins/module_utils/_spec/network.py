@@ -55,10 +55,13 @@ class GcpNetwork:
 
 @dataclass(frozen=True)
 class AzureNetwork:
-    """Azure only. resource_group overrides the site's group; existing_subnet_id refers to a subnet not managed here."""
+    """Azure only. resource_group: a group that exists and is used instead of one of the site's own; it is neither
+    changed nor deleted. existing_subnet_id refers to a subnet not managed here. nat_sku: Standard stands in one zone,
+    StandardV2 in all; without it StandardV2 with high_availability, else Standard."""
 
     resource_group: str | None = None
     existing_subnet_id: str | None = None
+    nat_sku: Literal["Standard", "StandardV2"] | None = None
     nat_idle_timeout_minutes: int = 10
     private_dns_zones: tuple[str, ...] | None = None
 

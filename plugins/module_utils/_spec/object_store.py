@@ -42,11 +42,19 @@ class GcpBucket:
 
 @dataclass(frozen=True)
 class AzureBucket:
-    """storage_account: a label; buckets of one label share one storage account, whose settings must then agree."""
+    """storage_account: a label; buckets of one label share one storage account, whose settings must then agree.
+    Without it each bucket has an account of its own."""
 
     storage_account: str | None = None
     replication: Literal["LRS", "ZRS", "GRS", "GZRS"] | None = None
     key_vault_key_id: str | None = None
+
+
+@dataclass(frozen=True)
+class AzureObjectStore:
+    """Azure only. resource_group: a group that exists and is used instead of one of the site's own."""
+
+    resource_group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class ObjectStore:
     """The site's buckets."""
 
     buckets: tuple[Bucket, ...] = ()
+    azure: AzureObjectStore = field(default_factory=AzureObjectStore)
 
     def resolve(self, site: Site) -> ObjectStore:
         """Every None that the environment decides, decided. Raises SpecError."""
