@@ -58,6 +58,7 @@ def execute(
 ) -> Report:
     """Carry out one call. Raises SpecError before anything is touched, CloudError where reading fails."""
     site, clock = wanted.site, clock or SystemClock()
+    begun = clock.now()
     check(site.validate())
     network = wanted.network.resolve(site) if wanted.network else None
     cluster = wanted.cluster.resolve(site) if wanted.cluster else None
@@ -76,6 +77,7 @@ def execute(
         retry_timeout=options.retry_timeout,
         tolerant=options.tolerant,
     )
+    prepared = clock.now() - begun
     report = converge(
         graph,
         settings,
@@ -83,6 +85,8 @@ def execute(
         notify=notify or (lambda event: None),
         preflight=driver.preflight,
     )
+    for entry in report.entries:
+        entry.started += prepared  # counted from the beginning of this call, like report.seconds
     if options.state == "present":
         report.outputs = {name: part.outputs() for name, part in built.items()}
     report.outputs["resolved"] = {
@@ -92,6 +96,7 @@ def execute(
     }
     if options.find_orphans and not report.failed:
         report.orphans = driver.orphans(_known(graph, options))
+    report.seconds = clock.now() - begun
     return report
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import shutil
+import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 
@@ -61,3 +67,76 @@ def params(**more: Any) -> dict[str, Any]:
         "object_store": {"buckets": [{"name": "models"}]},
         **more,
     }
+
+
+@dataclass
+class Playbooks:
+    """Runs `ansible-playbook` with the collection as it stands here, except that every cloud is the fake one."""
+
+    directory: Path
+    inventory: dict[str, Any]
+
+    @property
+    def reports(self) -> Path:
+        return self.directory / "reports"
+
+    def state(self, site: str) -> dict[str, Any]:
+        """What the fake cloud of a site holds."""
+        path = self.directory / "cloud" / f"{site}.json"
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+
+    def command(self, playbook: str, *arguments: str) -> list[str]:
+        (self.directory / "inventory.yml").write_text(yaml.safe_dump(self.inventory))
+        return [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.yml", playbook, *arguments]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+        return {
+            **kept,
+            "ANSIBLE_COLLECTIONS_PATH": str(self.directory),
+            "ANSIBLE_LOCAL_TEMP": str(self.directory / "local"),
+            "ANSIBLE_HOME": str(self.directory / "home"),
+            "FAKE_CLOUD": str(self.directory / "cloud"),
+            **more,
+        }
+
+    def run(self, playbook: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(playbook, *arguments),
+            cwd=self.directory,
+            env=self.environment(**more),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+@pytest.fixture
+def playbooks(tmp_path: Path) -> Playbooks:
+    """Three sites on the fake cloud."""
+    home = tmp_path / "ansible_collections" / "multicloud" / "platform"
+    (home / "plugins").mkdir(parents=True)
+    (tmp_path / "cloud").mkdir()
+    for name in ("meta", "roles", "playbooks", "galaxy.yml"):
+        (home / name).symlink_to(ROOT / name)
+    for name in ("modules", "action", "doc_fragments", "plugin_utils", "lookup"):
+        (home / "plugins" / name).symlink_to(ROOT / "plugins" / name)
+    utils = home / "plugins" / "module_utils"
+    shutil.copytree(ROOT / "plugins" / "module_utils", utils)
+    shutil.copy(Path(__file__).with_name("fake_cloud.py"), utils / "_fake_cloud.py")
+    (utils / "_capability.py").write_text("from ._fake_cloud import FakeDriver as driver\n")
+    accounts = {"aws": "123456789012", "gcp": "project", "azure": "subscription"}
+    clouds = {
+        cloud: {"hosts": {f"{cloud}-dev": {"site_cloud": cloud, "site_region": "here", "site_account": account}}}
+        for cloud, account in accounts.items()
+    }
+    variables = {
+        "platform_name": "mlp",
+        "platform_report_dir": str(tmp_path / "reports"),
+        "network_addresses": {"aws-dev": 0, "gcp-dev": 1, "azure-dev": 2},
+        "cluster_endpoint": "private",
+        "object_store_buckets": [{"name": "models"}],
+    }
+    return Playbooks(tmp_path, {"all": {"vars": variables, "children": clouds}})

@@ -1,0 +1,192 @@
+"""Whole `ansible-playbook` runs over the fake cloud: what people see while sites are rolled out, and afterwards."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from ..conftest import Playbooks
+
+ROLLOUT, PLAN, DESTROY = (f"multicloud.platform.{name}" for name in ("site", "plan", "destroy"))
+SITES = ("aws-dev", "gcp-dev", "azure-dev")
+
+
+def recap(output: str) -> dict[str, dict[str, int]]:
+    """Ansible's own counts by host."""
+    found = re.findall(r"^(\S+)\s+: (ok=.*)$", output, re.MULTILINE)
+    return {host: {key: int(n) for key, n in re.findall(r"(\w+)=(\d+)", line)} for host, line in found}
+
+
+def report(playbooks: Playbooks, name: str) -> dict[str, Any]:
+    return dict(json.loads((playbooks.reports / f"{name}.json").read_text()))
+
+
+def actions(site: dict[str, Any]) -> dict[str, tuple[str, Any]]:
+    return {item["name"]: (item["action"], item["changes"]) for item in site["resources"]}
+
+
+def test_roll_out_plan_and_destroy(playbooks: Playbooks) -> None:
+    plan = playbooks.run(PLAN)
+    assert plan.returncode == 0, plan.stdout
+    assert not any(playbooks.state(site) for site in SITES)
+    assert "7 to create" in plan.stdout
+    predicted = report(playbooks, "plan")
+
+    first = playbooks.run(ROLLOUT)
+    assert first.returncode == 0, first.stdout
+    assert "\x1b" not in first.stdout  # a log, not a terminal
+    for site in SITES:
+        assert len(playbooks.state(site)) == 7
+        assert actions(predicted["sites"][site]) == actions(report(playbooks, site))
+        assert re.search(rf"^{site}\s+0\.\ds  created        fake.vpc mlp-{site}-net$", first.stdout, re.MULTILINE)
+    html = (playbooks.reports / "timeline.html").read_text()
+    assert all(f">{site}<" in html for site in SITES)  # all hosts know that they are one run
+
+    again = playbooks.run(ROLLOUT)
+    assert {host: counts["changed"] for host, counts in recap(again.stdout).items()} == dict.fromkeys(SITES, 0)
+    assert "created" not in again.stdout
+
+    refused = playbooks.run(DESTROY, "-e", "confirm=something-else")
+    assert refused.returncode != 0
+    assert "Nothing was touched. The name given is 'something-else', the platform's is 'mlp'." in refused.stdout
+    unanswered = playbooks.run(DESTROY)
+    assert unanswered.returncode != 0
+    assert all(len(playbooks.state(site)) == 7 for site in SITES)
+
+    gone = playbooks.run(DESTROY, "-e", "confirm=mlp")
+    assert gone.returncode == 0, gone.stdout
+    assert not any(playbooks.state(site) for site in SITES)
+
+
+def test_lines_appear_while_the_task_runs(playbooks: Playbooks) -> None:
+    process = subprocess.Popen(
+        playbooks.command(ROLLOUT, "--limit", "aws"),
+        cwd=playbooks.directory,
+        env=playbooks.environment(FAKE_SECONDS="3", PYTHONUNBUFFERED="1"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    seen: dict[str, float] = {}
+    for line in process.stdout:
+        for mark in ("creating       fake.cluster", "created        fake.cluster", "changed: [aws-dev]"):
+            if mark in line:
+                seen[mark] = time.monotonic()
+    assert process.wait() == 0
+    announced, made, over = seen.values()
+    assert made - announced > 1.0  # announced a second after its beginning, ready after three
+    assert over - made > 2.0  # the pool took three more
+
+
+def test_one_failed_site_tells_why_and_the_others_go_on(playbooks: Playbooks) -> None:
+    run = playbooks.run(ROLLOUT, FAKE_FAIL="mlp-gcp-dev-k8s")
+    assert run.returncode == 2
+    assert {host: counts["failed"] for host, counts in recap(run.stdout).items()} == {
+        "aws-dev": 0,
+        "gcp-dev": 1,
+        "azure-dev": 0,
+    }
+    assert re.search(r"^gcp-dev .*create FAILED  fake.cluster mlp-gcp-dev-k8s  .*no capacity", run.stdout, re.MULTILINE)
+    assert "gcp-dev (gcp here project): FAILED" in run.stdout
+    assert report(playbooks, "gcp-dev")["counts"]["failed"] == 1
+    assert len(playbooks.state("azure-dev")) == 7
+    repaired = playbooks.run(ROLLOUT)
+    assert repaired.returncode == 0
+    assert {host: counts["changed"] for host, counts in recap(repaired.stdout).items()} == {
+        "aws-dev": 0,
+        "gcp-dev": 1,
+        "azure-dev": 0,
+    }
+
+
+def test_what_stops_a_site_before_anything_is_touched_is_reported(playbooks: Playbooks) -> None:
+    playbooks.inventory["all"]["children"]["gcp"]["hosts"]["gcp-dev"]["cluster_version"] = "one"
+    run = playbooks.run(ROLLOUT, "--limit", "gcp")
+    assert run.returncode == 2
+    assert "nothing was touched" in run.stdout
+    assert report(playbooks, "gcp-dev")["msg"].count("'one' is not a Kubernetes version") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kinds"),
+    [
+        (("--tags", "network"), {"fake.vpc", "fake.subnet"}),
+        (("--tags", "network,object_store"), {"fake.vpc", "fake.subnet", "fake.bucket"}),
+        (("--skip-tags", "cluster"), {"fake.vpc", "fake.subnet", "fake.bucket"}),
+        (("--tags", "mesh"), set()),
+    ],
+)
+def test_tags_choose_capabilities(playbooks: Playbooks, arguments: tuple[str, ...], kinds: set[str]) -> None:
+    run = playbooks.run(ROLLOUT, "--limit", "aws", *arguments)
+    assert run.returncode == 0, run.stdout
+    assert {key.partition("/")[0] for key in playbooks.state("aws-dev")} == kinds
+    assert not playbooks.state("gcp-dev")
+
+
+@pytest.mark.parametrize("role", ["network", "object_store"])
+def test_roles_of_one_capability(playbooks: Playbooks, role: str) -> None:
+    (playbooks.directory / "one.yml").write_text(
+        f"- hosts: all\n  connection: local\n  gather_facts: false\n"
+        f"  vars: {{ansible_python_interpreter: '{{{{ ansible_playbook_python }}}}'}}\n"
+        f"  roles: [multicloud.platform.{role}]\n"
+    )
+    run = playbooks.run("one.yml", "--limit", "aws")
+    assert run.returncode == 0, run.stdout
+    kinds = {"network": {"fake.vpc", "fake.subnet"}, "object_store": {"fake.bucket"}}
+    assert {key.partition("/")[0] for key in playbooks.state("aws-dev")} == kinds[role]
+
+
+def test_variable_without_effect_is_an_error(playbooks: Playbooks) -> None:
+    playbooks.inventory["all"]["vars"]["cluster_sise"] = "large"
+    run = playbooks.run(PLAN, "--limit", "aws")
+    assert run.returncode == 2
+    assert "cluster_sise would have no effect. Did you mean cluster_size?" in run.stdout + run.stderr
+    playbooks.inventory["all"]["vars"]["platform_other_variables"] = ["cluster_sise"]
+    assert playbooks.run(PLAN, "--limit", "aws").returncode == 0
+
+
+def test_orphans_fail_the_destruction(playbooks: Playbooks) -> None:
+    assert playbooks.run(ROLLOUT, "--limit", "aws").returncode == 0
+    state = playbooks.directory / "cloud" / "aws-dev.json"
+    left = {"body": {}, "tags": {}, "ready_at": 0}
+    state.write_text(json.dumps({**json.loads(state.read_text()), "fake.disk/left": left}))
+    run = playbooks.run(DESTROY, "--limit", "aws", "-e", "confirm=mlp")
+    assert run.returncode == 2
+    assert "  ? fake.disk left (id-left)" in run.stdout
+    assert "1 objects with this site's tags are left behind: fake.disk left." in run.stdout
+    assert list(playbooks.state("aws-dev")) == ["fake.disk/left"]
+
+
+def test_module_defaults_and_a_progress_file_of_ones_own(playbooks: Playbooks) -> None:
+    (playbooks.directory / "direct.yml").write_text(
+        """
+- hosts: aws
+  connection: local
+  gather_facts: false
+  vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+  module_defaults:
+    group/multicloud.platform.all: {platform: other, cloud: aws, region: here, account: "123456789012"}
+  tasks:
+    - multicloud.platform.network:
+        network: {addresses: {aws-dev: 0}}
+        progress_file: events.jsonl
+"""
+    )
+    run = playbooks.run("direct.yml")
+    assert run.returncode == 0, run.stdout
+    events = [json.loads(line) for line in (playbooks.directory / "events.jsonl").read_text().splitlines()]
+    assert {event["name"] for event in events} >= {"other-aws-dev-net"}
+    assert "created        fake.vpc other-aws-dev-net" in run.stdout
+
+
+def test_live_lines_can_be_turned_off(playbooks: Playbooks) -> None:
+    run = playbooks.run(ROLLOUT, "--limit", "aws", "-e", "platform_progress=false")
+    assert run.returncode == 0
+    assert "created        fake.vpc" not in run.stdout
+    assert "+ create   fake.vpc" in run.stdout
