@@ -131,7 +131,7 @@ class Fake(Resource):
         self.tagged = tagged
         self.ignores: set[str] = set()  # fields whose change the cloud accepts and does not make
         self.guards: dict[str, str] = {}
-        self.on_call: Callable[[str], None] = lambda verb: None
+        self.on_call: Callable[[str], object] = lambda verb: None
 
     def desired(self) -> dict[str, Any]:
         body = {name: value() if callable(value) else value for name, value in self.body.items()}

@@ -1,0 +1,485 @@
+"""One object's turn: retries, lost answers, changes that do not show, objects found on their way or failed."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from module_utils._engine.errors import (
+    Busy,
+    CloudError,
+    Conflict,
+    InvalidRequest,
+    NotYetConsistent,
+    Throttled,
+    Unavailable,
+)
+from module_utils._engine.plan import Action
+from module_utils._engine.resource import Operation, Progress, Recovery, State, Status
+
+from tests.unit.plugins.module_utils._engine.kit import Fake, FakeCloud, Thing, actions, entry
+
+
+@pytest.fixture
+def cloud() -> FakeCloud:
+    return FakeCloud()
+
+
+def test_absent_created_unchanged_updated_deleted(cloud: FakeCloud) -> None:
+    made = cloud.run(Fake(cloud, "a"))
+    assert (actions(made), made.changed) == ({"a": "create"}, True)
+    assert entry(made, "a").id == "id-a"
+    again = cloud.run(Fake(cloud, "a"))
+    assert (actions(again), again.changed) == ({}, False)
+    changed = cloud.run(Fake(cloud, "a", body={"size": 2}))
+    assert [(c.path, c.before, c.after) for c in entry(changed, "a").changes] == [("size", 1, 2)]
+    gone = cloud.run(Fake(cloud, "a"), state="absent")
+    assert actions(gone) == {"a": "delete"}
+    assert entry(gone, "a").id == "id-a"
+    assert not cloud.run(Fake(cloud, "a"), state="absent").changed
+    assert cloud.verbs() == ["create a", "update a", "delete a"]
+
+
+@pytest.mark.parametrize("error", [Throttled, Busy, Unavailable, NotYetConsistent])
+@pytest.mark.parametrize("verb", ["create", "update", "delete"])
+def test_what_passes_is_tried_again(cloud: FakeCloud, verb: str, error: type[CloudError]) -> None:
+    resource = Fake(cloud, "a", body={"size": 2}, script={verb: [error("not now"), error("not now")]})
+    if verb != "create":
+        cloud.put(resource, size=1)
+    report = cloud.run(resource, state="absent" if verb == "delete" else "present")
+    assert not report.failed
+    assert cloud.verbs() == [f"{verb} a"] * 3
+
+
+def test_retry_after_is_a_lower_bound(cloud: FakeCloud) -> None:
+    cloud.run(Fake(cloud, "a", script={"create": [Throttled("slow down", retry_after=17)], "read": [Throttled("x")]}))
+    first, second = (instant for _, _, instant in cloud.calls)
+    assert second - first >= 17
+
+
+def test_reads_honour_retry_after(cloud: FakeCloud) -> None:
+    cloud.run(Fake(cloud, "a", script={"read": [Throttled("slow down", retry_after=11)]}))
+    assert cloud.calls[0][2] >= 11
+
+
+def test_delays_grow(cloud: FakeCloud) -> None:
+    cloud.run(Fake(cloud, "a", script={"create": [Throttled("x") for _ in range(6)]}))
+    instants = [instant for _, _, instant in cloud.calls]
+    delays = [after - before for before, after in pairwise(instants)]
+    assert delays[-1] > 4 * delays[0]
+    assert delays[0] < 1
+
+
+def test_patience_ends_with_the_clouds_words(cloud: FakeCloud) -> None:
+    errors = [Unavailable("the region is on fire", code="InternalError", status=500) for _ in range(500)]
+    report = cloud.run(Fake(cloud, "a", script={"create": errors}), retry_timeout=60)
+    assert entry(report, "a").error == "fake a: create: the region is on fire [InternalError]"
+    assert 30 < cloud.clock.now() <= 60
+
+
+def test_busy_is_waited_for_until_the_deadline(cloud: FakeCloud) -> None:
+    """Somebody else's operation on the same cluster may take longer than a failing call is worth."""
+    begun = cloud.clock.now()
+    resource = Fake(cloud, "a", script={"create": [Busy("another operation is running") for _ in range(40)]})
+    assert not cloud.run(resource, retry_timeout=60, wait_timeout=3600).failed
+    assert cloud.clock.now() - begun > 300
+    busy = Fake(cloud, "b", script={"create": [Busy("another operation is running") for _ in range(4000)]})
+    report = cloud.run(busy, retry_timeout=60, wait_timeout=900)
+    assert "another operation is running" in entry(report, "b").error
+
+
+def test_what_does_not_pass_is_not_tried_again(cloud: FakeCloud) -> None:
+    report = cloud.run(
+        Fake(cloud, "a", script={"create": [InvalidRequest("bad zone", code="InvalidZone", hint="Use b.")]})
+    )
+    assert entry(report, "a").error == "fake a: create: bad zone [InvalidZone] Use b."
+    assert cloud.verbs() == ["create a"]
+
+
+def test_a_defect_is_reported_and_hides_nothing(cloud: FakeCloud) -> None:
+    broken, sound = Fake(cloud, "a"), Fake(cloud, "b")
+
+    def defect(verb: str) -> None:
+        raise KeyError("oops")
+
+    broken.on_call = defect
+    report = cloud.run(broken, sound)
+    assert "unexpected KeyError" in entry(report, "a").error
+    assert entry(report, "b").status == "ok"
+
+
+# -- lost answers ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["create", "update", "delete"])
+def test_a_lost_answer_is_looked_for_before_another_try(cloud: FakeCloud, verb: str) -> None:
+    resource = Fake(cloud, "a", body={"size": 2}, lost=[verb])
+    if verb != "create":
+        cloud.put(resource, size=1)
+    report = cloud.run(resource, state="absent" if verb == "delete" else "present")
+    assert not report.failed
+    assert cloud.verbs() == [f"{verb} a"]
+    assert actions(report) == {"a": verb}
+
+
+def test_our_own_object_in_the_way_after_a_lost_answer(cloud: FakeCloud) -> None:
+    """The lost creation was carried out, but lists do not show it yet: the second try is refused."""
+    resource = Fake(cloud, "a", lost=["create"])
+
+    def carried_out(verb: str) -> None:
+        if cloud.things:
+            raise Conflict("already exists")
+        resource.on_call = refuse_and_hide
+
+    def refuse_and_hide(verb: str) -> None:
+        cloud.things["a"].visible_at = cloud.clock.now() + 5
+        raise Conflict("already exists")
+
+    resource.on_call = carried_out
+    cloud.things.clear()
+    hidden = resource.read
+    resource.read = lambda: None if len(cloud.calls) == 1 else hidden()  # type: ignore[method-assign]
+    report = cloud.run(resource)
+    assert not report.failed, report.summary()
+    assert cloud.verbs()[0] == "create a"
+    assert len(cloud.things) == 1
+
+
+def test_somebody_elses_object_in_the_way(cloud: FakeCloud) -> None:
+    report = cloud.run(Fake(cloud, "a", script={"create": [Conflict("the name is taken", code="BucketAlreadyExists")]}))
+    assert "the name is taken [BucketAlreadyExists]" in entry(report, "a").error
+    assert cloud.verbs() == ["create a"]
+
+
+# -- changes that do not show ------------------------------------------------------------------------------------------
+
+
+def test_a_creation_may_show_late(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a")
+    read, resource.read = resource.read, lambda: read() if cloud.clock.now() > 12 else None  # type: ignore[method-assign]
+    assert not cloud.run(resource).failed
+    assert cloud.verbs() == ["create a"]
+
+
+def test_a_creation_that_never_shows(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a")
+    resource.read = lambda: None  # type: ignore[method-assign]
+    report = cloud.run(resource, sync_grace=20)
+    assert "cannot be found" in entry(report, "a").error
+    assert cloud.verbs() == ["create a"]
+    assert 15 < cloud.clock.now() < 60
+
+
+def test_a_creation_that_shows_late_and_failed_is_a_failure(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a", ends=Thing({}, then=Status.FAILED, reason="no capacity"))
+    read, resource.read = resource.read, lambda: read() if cloud.clock.now() > 5 else None  # type: ignore[method-assign]
+    report = cloud.run(resource)
+    assert "no capacity" in entry(report, "a").error
+
+
+def test_an_update_may_show_late(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a", body={"size": 2})
+    cloud.put(resource, size=1)
+    resource.ignores = {"size"}
+    read = resource.read
+
+    def late() -> Any:
+        if cloud.clock.now() > 8:
+            cloud.things["a"].body["size"] = 2
+        return read()
+
+    resource.read = late  # type: ignore[method-assign]
+    assert not cloud.run(resource).failed
+    assert cloud.verbs() == ["update a"]
+
+
+def test_an_update_that_the_cloud_ignores_is_named(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a", body={"size": 2, "stages": 3, "password": "new"})
+    cloud.put(resource, size=1, password="old")
+    resource.ignores = {"size", "password"}
+    report = cloud.run(resource, sync_grace=10)
+    error = entry(report, "a").error
+    assert "accepted the change but did not make it" in error
+    assert "size is still 1, not 2" in error
+    assert "password" in error
+    assert "old" not in error
+    assert "new" not in error
+
+
+def test_one_aspect_at_a_time(cloud: FakeCloud) -> None:
+    """An update may change one field per call; the engine goes on until nothing differs."""
+    resource = Fake(cloud, "a", body={"size": 2, "stages": 5})
+    cloud.put(resource, size=1, stages=1)
+    whole = resource.update
+
+    def one(observed: Any, desired: Any, change: Any) -> Operation:
+        first = change.changes[0].top
+        return whole(observed, {first: desired[first]}, change)
+
+    resource.update = one  # type: ignore[method-assign]
+    assert not cloud.run(resource).failed
+    assert cloud.verbs() == ["update a", "update a"]
+
+
+def test_a_value_that_climbs_in_steps(cloud: FakeCloud) -> None:
+    """One minor version per update: the same field, each time from where it has got to."""
+    resource = Fake(cloud, "a", body={"stages": 4})
+    cloud.put(resource, stages=1)
+
+    def climb(observed: Any, desired: Any, change: Any) -> Operation:
+        return resource._call("update", lambda: cloud.things["a"].body.update(stages=observed.values["stages"] + 1))
+
+    resource.update = climb  # type: ignore[method-assign]
+    assert not cloud.run(resource).failed
+    assert cloud.verbs() == ["update a"] * 3
+
+
+def test_a_value_that_goes_back_and_forth_ends(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a", body={"size": 5})
+    cloud.put(resource, size=1)
+
+    def flip(observed: Any, desired: Any, change: Any) -> Operation:
+        return resource._call("update", lambda: cloud.things["a"].body.update(size=3 - observed.values["size"]))
+
+    resource.update = flip  # type: ignore[method-assign]
+    report = cloud.run(resource)
+    assert "size is still" in entry(report, "a").error
+    assert len(cloud.verbs()) <= 4
+
+
+def test_values_that_never_settle_end_at_the_deadline(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a", body={"size": -1})
+    cloud.put(resource, size=1)
+
+    def drift(observed: Any, desired: Any, change: Any) -> Operation:
+        cloud.clock.sleep(100)
+        return resource._call("update", lambda: cloud.things["a"].body.update(size=observed.values["size"] + 1))
+
+    resource.update = drift  # type: ignore[method-assign]
+    report = cloud.run(resource, wait_timeout=1000)
+    assert "still to be changed: size" in entry(report, "a").error
+
+
+def test_a_deletion_may_show_late(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a")
+    thing = cloud.put(resource)
+
+    def accept(observed: Any) -> Operation:
+        def later() -> None:
+            thing.gone_at = None
+
+        resource._call("delete", later)
+        return Operation(done=True)
+
+    resource.delete = accept  # type: ignore[method-assign]
+    read = resource.read
+    resource.read = lambda: read() if cloud.clock.now() < 9 else None  # type: ignore[method-assign]
+    assert not cloud.run(resource, state="absent").failed
+    assert cloud.verbs() == ["delete a"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "expected"),
+    [(Status.READY, "", "still there"), (Status.FAILED, "it has network interfaces", "it has network interfaces")],
+)
+def test_a_deletion_that_never_shows(cloud: FakeCloud, status: Status, reason: str, expected: str) -> None:
+    resource = Fake(cloud, "a")
+    cloud.put(resource, status, reason=reason)
+    resource.delete = lambda observed: resource._call("delete", lambda: None)  # type: ignore[method-assign]
+    report = cloud.run(resource, state="absent")
+    assert expected in entry(report, "a").error
+    assert cloud.verbs() == ["delete a"]
+
+
+def test_what_is_in_use_is_deleted_when_it_is_free(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a", script={"delete": [Conflict("DependencyViolation") for _ in range(5)]})
+    cloud.put(resource)
+    assert not cloud.run(resource, state="absent").failed
+    assert cloud.verbs() == ["delete a"] * 6
+
+
+# -- waits -------------------------------------------------------------------------------------------------------------
+
+
+def test_creation_is_waited_for(cloud: FakeCloud) -> None:
+    report = cloud.run(Fake(cloud, "a", takes=540))
+    assert not report.failed
+    assert 540 <= cloud.clock.now() < 560
+    assert 540 <= entry(report, "a").seconds < 560
+    assert cloud.reads < 100
+    told = [(event.state, event.message) for event in cloud.events]
+    assert told[0] == ("started", "")
+    assert told[-1] == ("done", "")
+    assert ("waiting", "PROVISIONING") in told
+
+
+def test_a_wait_ends_with_the_last_state(cloud: FakeCloud) -> None:
+    report = cloud.run(Fake(cloud, "a", takes=5000), wait_timeout=600)
+    error = entry(report, "a").error
+    assert "not ready after 600 s; last observed state: PROVISIONING." in error
+    assert "run again to wait on" in error
+    assert 600 <= cloud.clock.now() < 620
+
+
+def test_an_operation_is_polled_by_its_own_pace(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a")
+    answers = iter(
+        [
+            Progress(State.RUNNING, "ProvisioningControlPlane", retry_after=40),
+            Progress(State.RUNNING, "AWordNobodyKnows"),
+            Progress(State.DONE),
+        ]
+    )
+    create = resource.create
+    resource.create = lambda desired: create(desired) and Operation(handle=lambda: next(answers))  # type: ignore[method-assign]
+    assert not cloud.run(resource).failed
+    assert 40 <= cloud.clock.now() < 60
+    words = [event.message for event in cloud.events if event.state == "waiting"]
+    assert words == ["ProvisioningControlPlane", "AWordNobodyKnows"]
+
+
+@pytest.mark.parametrize(("error", "tries"), [(None, 1), (Busy("ServerIsBusy"), 2)])
+def test_an_operation_that_fails(cloud: FakeCloud, error: Any, tries: int) -> None:
+    """A failure that is worth another try is given as its Retryable."""
+    resource = Fake(cloud, "a", body={"size": 2})
+    cloud.put(resource, size=1)
+    answers = iter([Progress(State.FAILED, "the server is busy", error=error), Progress(State.DONE)])
+    update, first = resource.update, [True]
+
+    def accept(*arguments: Any) -> Operation:
+        if first and first.pop():
+            resource._call("update", lambda: None)
+        else:
+            update(*arguments)
+        return Operation(handle=lambda: next(answers))
+
+    resource.update = accept  # type: ignore[method-assign,assignment]
+    report = cloud.run(resource)
+    assert len(cloud.verbs()) == tries
+    assert bool(report.failed) == (error is None)
+    if error is None:
+        assert entry(report, "a").error == "fake a: update: the server is busy"
+
+
+# -- what is found -----------------------------------------------------------------------------------------------------
+
+
+def test_an_object_on_its_way_is_waited_for(cloud: FakeCloud) -> None:
+    cloud.put(Fake(cloud, "a"), Status.PENDING, ready_at=100.0)
+    report = cloud.run(Fake(cloud, "a"))
+    assert (cloud.verbs(), actions(report)) == ([], {})
+    assert 100 <= cloud.clock.now() < 115
+
+
+def test_an_object_on_its_way_may_need_a_change_then(cloud: FakeCloud) -> None:
+    """What it shows while on its way is no promise: the entry tells what was done in the end."""
+    cloud.put(Fake(cloud, "a"), Status.PENDING, ready_at=100.0, size=None)
+    resource = Fake(cloud, "a")
+    read = resource.read
+
+    def half_shown() -> Any:
+        observed = read()
+        if observed is not None and observed.status is Status.PENDING:
+            observed.values.pop("size")
+            observed.values["stages"] = "not said yet"
+        elif observed is not None and not cloud.calls:
+            observed.values["size"] = 9
+        return observed
+
+    resource.read = half_shown  # type: ignore[method-assign]
+    report = cloud.run(resource)
+    assert cloud.verbs() == ["update a"]
+    assert [(c.path, c.before, c.after) for c in entry(report, "a").changes] == [("size", 9, 1)]
+
+
+def test_an_object_on_its_way_need_not_show_what_is_immutable(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a", body={"zone": "b"})
+    cloud.put(resource, Status.PENDING, ready_at=50.0)
+    read = resource.read
+
+    def half_shown() -> Any:
+        observed = read()
+        if observed is not None and observed.status is Status.PENDING:
+            del observed.values["zone"]
+        return observed
+
+    resource.read = half_shown  # type: ignore[method-assign]
+    assert actions(cloud.run(resource)) == {}
+
+
+def test_an_object_going_away_is_waited_for_and_made_again(cloud: FakeCloud) -> None:
+    cloud.put(Fake(cloud, "a"), gone_at=80.0)
+    report = cloud.run(Fake(cloud, "a"))
+    assert actions(report) == {"a": "create"}
+    assert cloud.calls[0][2] >= 80
+
+
+def test_an_object_going_away_is_not_deleted_again(cloud: FakeCloud) -> None:
+    cloud.put(Fake(cloud, "a"), gone_at=80.0)
+    report = cloud.run(Fake(cloud, "a"), state="absent")
+    assert cloud.verbs() == []
+    assert not report.failed
+
+
+def test_an_object_on_its_way_is_deleted_once_it_stands(cloud: FakeCloud) -> None:
+    cloud.put(Fake(cloud, "a"), Status.PENDING, ready_at=60.0)
+    assert not cloud.run(Fake(cloud, "a"), state="absent").failed
+    assert [call[:2] for call in cloud.calls] == [("delete", "a")]
+    assert cloud.calls[0][2] >= 60
+
+
+@pytest.mark.parametrize(
+    ("recovery", "verbs", "action"),
+    [(Recovery.UPDATE, ["update a"], "update"), (Recovery.RECREATE, ["delete a", "create a"], "replace")],
+)
+def test_a_failed_object_is_brought_back(cloud: FakeCloud, recovery: Recovery, verbs: list[str], action: str) -> None:
+    cloud.put(Fake(cloud, "a"), Status.FAILED, reason="no capacity", recovery=recovery)
+    planned = cloud.run(Fake(cloud, "a"), check=True)
+    assert cloud.verbs() == []
+    report = cloud.run(Fake(cloud, "a"))
+    assert cloud.verbs() == verbs
+    assert actions(report) == actions(planned) == {"a": action}
+    assert "no capacity" in entry(report, "a").note
+    assert actions(cloud.run(Fake(cloud, "a"))) == {}
+
+
+def test_a_failed_object_that_may_hold_something_is_reported(cloud: FakeCloud) -> None:
+    cloud.put(Fake(cloud, "a"), Status.FAILED, reason="Storage is corrupt.", recovery=Recovery.REPORT)
+    with pytest.raises(CloudError, match=r"fake a is in a failed state: Storage is corrupt\. Repair or delete it"):
+        cloud.run(Fake(cloud, "a"))
+    assert cloud.verbs() == []
+
+
+def test_a_repair_that_fails_again_ends(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a", body={"size": 2})
+    cloud.put(resource, Status.FAILED, reason="quota", recovery=Recovery.UPDATE)
+    resource.update = lambda *_: resource._call("update", lambda: None)  # type: ignore[method-assign]
+    report = cloud.run(resource)
+    assert entry(report, "a").error == "fake a: update: quota"
+    assert cloud.verbs() == ["update a"]
+
+
+@pytest.mark.parametrize("recovery", list(Recovery))
+def test_a_creation_that_fails_says_why(cloud: FakeCloud, recovery: Recovery) -> None:
+    ends = Thing({}, then=Status.FAILED, reason="no capacity in zone b", recovery=recovery)
+    report = cloud.run(Fake(cloud, "a", takes=60, ends=ends), retry_timeout=5)
+    assert cloud.verbs() == ["create a"]
+    assert entry(report, "a").error == "fake a: create: no capacity in zone b"
+
+
+def test_a_value_that_never_comes_is_not_sent(cloud: FakeCloud) -> None:
+    need = Fake(cloud, "need")
+    resource = Fake(cloud, "a", [need], body={"need": lambda: {"deep": [need.out("never")]}})
+    report = cloud.run(need, resource)
+    assert "need depends on a value that the cloud never gave" in entry(report, "a").error
+    assert cloud.verbs() == ["create need"]
+
+
+def test_an_immutable_field_that_changes_behind_our_back(cloud: FakeCloud) -> None:
+    resource = Fake(cloud, "a", body={"zone": "b", "size": 2})
+    cloud.put(resource, size=1)
+    resource.on_call = lambda verb: cloud.things["a"].body.update(zone="c")
+    report = cloud.run(resource)
+    assert "zone is 'c', not 'b', and cannot be changed in place" in entry(report, "a").error
+    assert entry(report, "a").action is Action.UPDATE
