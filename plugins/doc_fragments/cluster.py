@@ -197,7 +197,9 @@ options:
         elements: str
         choices: [api, audit, authenticator, controller_manager, scheduler]
       log_retention_days:
-        description: How long these logs are kept. The default is 7 in dev, 30 in staging and 90 in prod.
+        description:
+          - How long these logs are kept. The default is 7 in dev, 30 in staging and 90 in prod.
+          - Not on GCP, where the project's log buckets decide.
         type: int
       secrets_encryption:
         description: Encrypt Kubernetes secrets with a key of your own. The default is V(false) in dev.
@@ -298,6 +300,10 @@ options:
           node_auto_provisioning:
             description: GKE's C(autoscaling) block, in the form of its API, to let it make node pools by itself.
             type: dict
+          security_group:
+            description:
+              - Name of the Google group C(gke-security-groups) of your domain, whose member groups RBAC bindings may name.
+            type: str
       azure:
         description: What is not portable, read for sites on Azure only.
         type: dict

@@ -14,7 +14,7 @@ from .._engine.errors import AuthError, NotFound
 from .._engine.retry import retry_call
 from .._engine.survey import Planned
 from .._spec.site import Site
-from . import errors, network, services
+from . import cluster, errors, network, services
 from .client import Cloud, check_credentials
 
 
@@ -63,6 +63,10 @@ class GcpDriver:
     def network(self, spec: Any, *, managed: bool = True) -> Built:
         self._needed.update(services.NETWORK)
         return self._with_services(network.build(spec, self.cloud, managed=managed))
+
+    def cluster(self, spec: Any, network: Any, network_built: Built) -> Built:
+        self._needed.update(services.CLUSTER)
+        return self._with_services(cluster.build(spec, network, network_built, self.cloud))
 
     def _with_services(self, built: Built) -> Built:
         """With enable_services, everything waits for the services that it needs."""

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import Enum
 from typing import Any, ClassVar
 
 from .._engine.errors import AuthError, Conflict, NotFound, NotYetConsistent
+from .._engine.fields import Field
 from .._engine.plan import Plan
 from .._engine.resource import DONE, Observed, Operation, Progress, Recovery, Resource, State, Status
 from .._engine.tags import as_description, from_description
@@ -37,7 +39,7 @@ class Request:
     method: str
     path: str
     body: Any = None
-    query: Mapping[str, Any] = field(default_factory=dict)
+    query: Mapping[str, Any] = dataclass_field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,10 @@ class RestResource(Resource):
         self.project = project or cloud.project
         self._body = body
 
+    def classed(self, classes: Mapping[str, Field]) -> None:
+        """Class some fields differently for this one object: what the specification leaves open, others decide."""
+        self.fields = self.fields.extend(classes)  # type: ignore[misc]  # of this object, not of its kind
+
     # -- where it is -----------------------------------------------------------------------------------------------
 
     @property
@@ -121,8 +127,8 @@ class RestResource(Resource):
         except NotFound:
             return None
         except AuthError as error:
-            # With enable_services the service is switched on in this very run: nothing exists before that.
-            if error.code == errors.SERVICE_DISABLED and self.cloud.site.enable_services:
+            # A service that is off holds nothing; with enable_services it is switched on in this very run.
+            if error.code == errors.SERVICE_DISABLED and (self.cloud.site.enable_services or not self.present):
                 return None
             raise
 

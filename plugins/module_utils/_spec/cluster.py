@@ -122,6 +122,7 @@ class GcpCluster:
     node_locations: tuple[str, ...] | None = None
     control_plane_global_access: bool | None = None
     node_auto_provisioning: dict[str, Any] | None = None
+    security_group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -250,8 +251,11 @@ def _may_be_spot(pool: NodePool, site: Site) -> bool:
     return not pool.gpu and not (site.cloud == "azure" and pool.azure.mode == "System")
 
 
-def _log_retention(site: Site) -> int:
-    """Days by environment. Azure keeps logs for 30 days at least, and charges nothing for them."""
+def _log_retention(site: Site) -> int | None:
+    """Days by environment. Azure keeps logs for 30 days at least, and charges nothing for them. On GCP the project's
+    log buckets decide."""
+    if site.cloud == "gcp":
+        return None
     days = int(environment_default(site.environment, "log_retention_days"))
     return max(30, days) if site.cloud == "azure" else days
 
