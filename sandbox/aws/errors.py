@@ -23,6 +23,7 @@ class AwsError(Exception):
         self.message = message
         self.status = status
         self.extra = extra
+        self.headers: list[tuple[str, str]] = []
 
 
 @dataclass
@@ -40,6 +41,12 @@ class RawResponse:
 
 def error_response(protocol: str, error: AwsError) -> RawResponse:
     """``error`` in the format of ``protocol`` (a botocore protocol name)."""
+    answer = _error_document(protocol, error)
+    answer.headers += error.headers
+    return answer
+
+
+def _error_document(protocol: str, error: AwsError) -> RawResponse:
     request_id = str(uuid.uuid4())
     status = error.status or 400
     if protocol in ("json", "rest-json"):

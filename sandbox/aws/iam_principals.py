@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
+
 from .hooks import Hooks
 from .wire import Call
 from .world import World
@@ -23,6 +25,7 @@ class Principals:
 
     def register(self, hooks: Hooks) -> None:
         """Watch roles being made."""
+        hooks.before("iam.CreateRole", _check_trust)
         for action in ("CreateRole", "UpdateAssumeRolePolicy"):
             hooks.after(f"iam.{action}", self._changed)
 
@@ -49,6 +52,11 @@ class Principals:
         if role is None or self._world.clock.now() < self._assumable_at.get(role.name, 0.0):
             return False
         return service in _trusted_services(role.assume_role_policy_document)
+
+
+def _check_trust(call: Call) -> None:
+    """Moto checks trust policies when they are changed, AWS also when a role is made."""
+    IAMTrustPolicyDocumentValidator(call.params["AssumeRolePolicyDocument"]).validate()
 
 
 def _trusted_services(document: str | dict[str, Any]) -> set[str]:

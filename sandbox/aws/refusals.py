@@ -15,13 +15,26 @@ def refuse_what_the_service_does_not_know(call: Call) -> None:
         raise _malformed(call)
     if call.unknown:
         raise _unknown_parameter(call)
-    if call.operation is not None and call.operation.input_shape is not None and call.service != "s3":
+    if call.service == "s3":
+        _refuse_wrong_xml(call)
+    elif call.operation is not None and call.operation.input_shape is not None:
         found = list(problems(call.params, call.operation.input_shape))
         missing = [words for kind, words in found if kind == "missing"]
         if missing:
             raise _missing(call, missing)
         if call.service == "eks" and found:
             raise AwsError("InvalidParameterException", found[0][1], 400)
+
+
+def _refuse_wrong_xml(call: Call) -> None:
+    """S3 says the same about every value that its schema does not have."""
+    shape = call.operation.input_shape if call.operation is not None else None
+    payload = shape.serialization.get("payload") if shape is not None else None
+    if shape is None or payload not in call.params or call.action == "CreateBucket":
+        return
+    found = problems(call.params[payload], shape.members[payload])
+    if any(kind in ("enum", "missing") for kind, _ in found):
+        raise _malformed_xml()
 
 
 def _unknown_operation(call: Call) -> AwsError:

@@ -8,10 +8,21 @@ from .hooks import Service
 from .iam_principals import Principals
 from .identity import Identity
 from .quotas import ServiceQuotas
+from .s3 import S3
+from .tagging import Tagging
 from .world import World
 
 
 def build_services(world: World) -> list[Service]:
     """Every service of the emulator's own, in the order in which their hooks run."""
     principals = Principals(world)
-    return [ServiceQuotas(world), Identity(world), principals, Eks(world, principals), Ec2(world)]
+    eks = Eks(world, principals)
+    return [
+        ServiceQuotas(world),
+        Identity(world),
+        principals,
+        eks,
+        Ec2(world),
+        S3(world),
+        Tagging(world, eks.store),
+    ]

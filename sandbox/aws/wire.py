@@ -119,7 +119,8 @@ def build_environ(request: web.Request, body: bytes) -> dict[str, Any]:
         "REMOTE_ADDR": "127.0.0.1",
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        # The endpoint stands for AWS's, which is HTTPS: conditions on secure transport hold.
+        "wsgi.url_scheme": "https",
         "wsgi.errors": io.StringIO(),
         "wsgi.multithread": False,
         "wsgi.multiprocess": False,

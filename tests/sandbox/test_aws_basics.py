@@ -97,7 +97,8 @@ def test_keys_made_by_iam_and_sts_work(sandbox: Sandbox) -> None:
     key = iam.create_access_key(UserName="ci")["AccessKey"]
     pair = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
     assert client(sandbox, "sts", **pair).get_caller_identity()["Arn"].endswith(":user/ci")
-    trust = '{"Version":"2012-10-17","Statement":[]}'
+    statement = '{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:AssumeRole"}'
+    trust = f'{{"Version":"2012-10-17","Statement":[{statement}]}}'
     role = iam.create_role(RoleName="deploy", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     given = client(sandbox, "sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
     session = {
