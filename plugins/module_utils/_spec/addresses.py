@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from itertools import combinations
 
 from .._engine.errors import SpecError
 
@@ -105,13 +106,12 @@ def allocate(site: str, platform_cidr: str, site_prefix: int, sites: Mapping[str
             f"({', '.join(f'{name}: {slot}' for name, slot in sites.items()) or 'none is taken'})."
         )
     blocks = {name: _block(name, slot, whole, site_prefix) for name, slot in sites.items()}
-    mine = blocks[site]
-    for name, block in blocks.items():
-        if name != site and block.overlaps(mine):
+    for (one, block), (other, theirs) in combinations(blocks.items(), 2):
+        if block.overlaps(theirs):
             raise SpecError(
-                f"network.addresses: {site} ({mine}) and {name} ({block}) overlap. Give one of them another slot."
+                f"network.addresses: {one} ({block}) and {other} ({theirs}) overlap. Give one of them another slot."
             )
-    return Addresses(mine)
+    return Addresses(blocks[site])
 
 
 def _block(site: str, slot: int | str, whole: IPv4Network, prefix: int) -> IPv4Network:
