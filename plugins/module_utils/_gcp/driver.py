@@ -14,7 +14,7 @@ from .._engine.errors import AuthError, NotFound
 from .._engine.retry import retry_call
 from .._engine.survey import Planned
 from .._spec.site import Site
-from . import cluster, errors, network, services
+from . import cluster, errors, network, object_store, services
 from .client import Cloud, check_credentials
 
 
@@ -67,6 +67,10 @@ class GcpDriver:
     def cluster(self, spec: Any, network: Any, network_built: Built) -> Built:
         self._needed.update(services.CLUSTER)
         return self._with_services(cluster.build(spec, network, network_built, self.cloud))
+
+    def object_store(self, spec: Any) -> Built:
+        self._needed.update(services.STORE)
+        return self._with_services(object_store.build(spec, self.cloud))
 
     def _with_services(self, built: Built) -> Built:
         """With enable_services, everything waits for the services that it needs."""

@@ -36,7 +36,7 @@ def state_of(raw: dict[str, Any]) -> tuple[Status, str]:
 
 def minor(version: str) -> tuple[int, int]:
     """(1, 34) of "1.34.8-gke.1278000"."""
-    first, second = (version.split(".") + ["0"])[:2]
+    first, second = [*version.split("."), "0"][:2]
     return int(first), int(second)
 
 
@@ -77,6 +77,9 @@ class Cluster(RestResource):
 
     def status(self, raw: dict[str, Any]) -> tuple[Status, str, Recovery]:
         status, reason = state_of(raw)
+        encryption = str((raw.get("databaseEncryption") or {}).get("currentState") or "")
+        if status is Status.READY and encryption.endswith("_PENDING"):
+            return Status.PENDING, encryption.lower(), Recovery.REPORT  # the key is needed until this is over
         # Without an endpoint it never came to life and holds nothing.
         return status, reason, Recovery.REPORT if raw.get("endpoint") else Recovery.RECREATE
 
