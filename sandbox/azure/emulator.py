@@ -238,7 +238,7 @@ class AzureEmulator:
     def _dispatch(self, call: Call, kind: Kind) -> Reply:
         if not call.target.is_item:
             if call.method == "GET":
-                return kind.list(call)
+                return kind.collection(call)
             raise _method_not_allowed(call)
         handlers: dict[str, Callable[[Call], Reply]] = {
             "GET": kind.get,

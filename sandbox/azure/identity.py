@@ -6,9 +6,10 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from .errors import ArmError
 
 CLIENT_OBJECT = "00000000-0000-0000-0000-00000000eeee"
 FOREIGN_SUBSCRIPTION = "00000000-0000-0000-0000-00000000dddd"  # exists in the tenant, but the client has no role in it
+_CONFIGURATION = "/v2.0/.well-known/openid-configuration"
 _LIFETIME = 3599
 _SIGNING_KEY = b"sandbox-azure"  # tokens stay valid over a restart of the emulator
 
@@ -89,7 +91,7 @@ class Authority:
                 "the correct cloud. Check with your subscription administrator, this may happen if there are no active "
                 "subscriptions for the tenant.",
             )
-        if path.endswith("/.well-known/openid-configuration"):
+        if path.endswith(_CONFIGURATION):
             return self._configuration()
         if path.endswith(("/oauth2/v2.0/token", "/oauth2/token")):
             return self._token({key: values[-1] for key, values in parse_qs(body.decode()).items()})
@@ -105,7 +107,8 @@ class Authority:
         claims = self.verify(token.strip())
         if claims is None:
             self._unauthorized("InvalidAuthenticationToken", "The access token is invalid.")
-        if claims["exp"] <= self._context.clock.wall().timestamp():
+        # Real time: the clock of the clients is not moved when a test lets the emulator's time pass.
+        if claims["exp"] <= time.time():
             self._unauthorized("ExpiredAuthenticationToken", "The access token expiry UTC time has passed.")
         return claims
 
@@ -117,7 +120,7 @@ class Authority:
         claims: dict[str, Any] = json.loads(_decode(head.partition(".")[2]))
         return claims
 
-    def _unauthorized(self, code: str, message: str) -> None:
+    def _unauthorized(self, code: str, message: str) -> NoReturn:
         challenge = (
             f'Bearer authorization_uri="{self._context.url}/{AZURE_TENANT}", error="invalid_token", '
             f'error_description="{message}"'
@@ -158,7 +161,7 @@ class Authority:
 
     def issue(self, audience: str) -> str:
         """An access token of the sandbox's client for ``audience``."""
-        now = int(self._context.clock.wall().timestamp())
+        now = int(time.time())
         claims = {
             "aud": audience,
             "iss": f"https://sts.windows.net/{AZURE_TENANT}/",
@@ -222,7 +225,7 @@ class Authority:
         host = self._host()
         return web.json_response(
             {
-                "tenant_discovery_endpoint": f"{self._context.url}/{AZURE_TENANT}/v2.0/.well-known/openid-configuration",
+                "tenant_discovery_endpoint": f"{self._context.url}/{AZURE_TENANT}{_CONFIGURATION}",
                 "api-version": "1.1",
                 "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
             }

@@ -118,13 +118,16 @@ class Kind:
         self._require_parent(call, "read")
         raise self.missing(call)
 
-    def list(self, call: Call) -> Reply:
+    def collection(self, call: Call) -> Reply:
         """GET of a collection."""
+        records = self.store.of_kind(self.type, self.collection_scope(call))
+        return call.reply(200, {"value": [self.render(record, call.version) for record in records]})
+
+    def collection_scope(self, call: Call) -> str:
+        """What a collection is listed of; 404 when it is not there."""
         self.emulator.require_group(call.target)
         self._require_parent(call, "read")
-        scope = call.target.parent or call.target.scope
-        records = self.store.of_kind(self.type, scope)
-        return call.reply(200, {"value": [self.render(record, call.version) for record in records]})
+        return call.target.parent or call.target.scope
 
     def put(self, call: Call) -> Reply:
         """PUT: create or replace."""

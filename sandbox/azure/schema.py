@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import functools
 import importlib
+import inspect
 import re
 import typing
 from typing import Any
@@ -160,7 +161,7 @@ def _typespec(model: type, module: Any) -> Object:
         return _CACHE[model]
     result = _CACHE[model] = Object(model.__name__)
     for cls in reversed(model.__mro__):
-        annotations = cls.__dict__.get("__annotations__", {})
+        annotations = inspect.get_annotations(cls)
         for attribute, rest in cls.__dict__.items():
             if type(rest).__name__ != "_RestField" or attribute not in annotations:
                 continue

@@ -56,9 +56,8 @@ class AuthorizationKind(Kind):
         return scope
 
     def render(self, record: Record, version: str) -> Document:
-        shown = {"properties": dict(record.properties), "id": record.id, "type": self.type, "name": record.name}
-        shown["properties"].setdefault("createdBy", CLIENT_OBJECT)
-        return shown
+        properties = {"createdBy": CLIENT_OBJECT, **record.properties}
+        return {"properties": properties, "id": record.id, "type": self.type, "name": record.name}
 
     def written(self, call: Call, record: Record, status: int) -> Reply:
         shown = self.render(record, call.version)
@@ -154,7 +153,7 @@ class RoleAssignments(AuthorizationKind):
                 message = f"A role assignment with the ID '{record.name}' exists already at another scope."
                 raise ArmError(409, "RoleAssignmentExists", message)
 
-    def list(self, call: Call) -> Reply:
+    def collection(self, call: Call) -> Reply:
         """Assignments at the scope, above it (inherited) and, unless ``atScope()`` is asked for, below it."""
         scope = self.require_scope(call).lower().rstrip("/")
         filters = _filters(call.query.get("$filter", ""))
@@ -188,7 +187,7 @@ class RoleDefinitions(AuthorizationKind):
                 return call.reply(200, self.render(record, call.version))
         raise self.missing(call)
 
-    def list(self, call: Call) -> Reply:
+    def collection(self, call: Call) -> Reply:
         filters = _filters(call.query.get("$filter", ""))
         found: list[Any] = [document(role, self.emulator.subscription_id) for role in BUILT_IN]
         found += [self.render(record, call.version) for record in self.store.of_kind(DEFINITIONS)]

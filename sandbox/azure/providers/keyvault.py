@@ -77,14 +77,14 @@ class Vaults(Kind):
         before = previous.properties if previous is not None else {}
         if before.get("enablePurgeProtection") and sent.get("enablePurgeProtection") is False:
             message = (
-                'The property "enablePurgeProtection" cannot be set to false. Enabling the purge protection for a vault '
-                "is an irreversible action."
+                'The property "enablePurgeProtection" cannot be set to false. Enabling the purge protection for a '
+                "vault is an irreversible action."
             )
             raise ArmError(400, "BadRequest", message)
         if sent.get("enableSoftDelete") is False:
             message = 'The property "enableSoftDelete" can be set to false only for creating new vault.'
             raise ArmError(400, "BadRequest", message)
-        days = sent.get("softDeleteRetentionInDays", before.get("softDeleteRetentionInDays", 90))
+        days = int(sent.get("softDeleteRetentionInDays") or before.get("softDeleteRetentionInDays") or 90)
         if not 7 <= days <= 90 or (before and days != before["softDeleteRetentionInDays"]):
             message = (
                 'The property "softDeleteRetentionInDays" is invalid or has been set already and cannot be modified.'
@@ -129,7 +129,8 @@ class Vaults(Kind):
             raise ArmError(409, "ConflictError", message)
         if any(record.name.lower() == name.lower() for record in self.store.of_kind(VAULTS)):
             message = (
-                f"The vault name '{name}' is already in use. Vault names are globally unique so it is possible that the "
+                f"The vault name '{name}' is already in use. Vault names are globally unique so it "
+                "is possible that the "
                 "name is already taken."
             )
             raise ArmError(409, "VaultAlreadyExists", message)

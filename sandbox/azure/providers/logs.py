@@ -47,7 +47,7 @@ class Workspaces(Kind):
         name = (sent.pop("sku", None) or before.get("sku") or {}).get("name", "PerGB2018")
         sku = {"name": "PerGB2018" if name.lower() in _RETIRED else name}
         sku["lastSkuUpdate"] = (before.get("sku") or {}).get("lastSkuUpdate", moment)
-        days = sent.get("retentionInDays", before.get("retentionInDays", 30))
+        days = int(sent.get("retentionInDays") or before.get("retentionInDays") or 30)
         if days != -1 and not 4 <= days <= 730:
             message = f"'RetentionInDays' property doesn't match the SKU limits: {days} is not between 4 and 730."
             raise ArmError(400, "InvalidParameter", message)

@@ -116,7 +116,8 @@ class Links(DnsKind):
             if link is not previous and armid.same(link.properties["virtualNetwork"]["id"], vnet):
                 message = (
                     f"A virtual network cannot be linked to multiple zones with overlapping namespaces. You tried to "
-                    f"link virtual network with '{zone.rpartition('/')[2]}' and '{link.parent.rpartition('/')[2]}' zones."
+                    f"link virtual network with '{zone.rpartition('/')[2]}' and "
+                    f"'{link.parent.rpartition('/')[2]}' zones."
                 )
                 raise ArmError(409, "Conflict", message)
         document: Document = {"location": "global"}

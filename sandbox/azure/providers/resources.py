@@ -84,12 +84,12 @@ class ResourceGroups(Kind):
         return call.reply(200, self.render(record, call.version))
 
     def find(self, call: Call) -> Record:
-        record = self.store.get(call.target.path)
+        record = self.emulator.group_of(call.target)
         if record is None:
             raise group_not_found(call.target.group)
         return record
 
-    def list(self, call: Call) -> Reply:
+    def collection(self, call: Call) -> Reply:
         wanted = _filter(call.query.get("$filter", ""))
         records = [record for record in self.store.of_kind(self.type) if wanted(record)]
         return call.reply(200, {"value": [self.render(record, call.version) for record in records]})
@@ -230,7 +230,7 @@ class Subscription:
             if what == "providers":
                 return self._emulator.namespaces.handle(call)
             if what == "resourcegroups":
-                return self._groups.list(call)
+                return self._groups.collection(call)
             if what == "resources":
                 return self._resources(call, "")
         raise ArmError(404, "NotFound", f"No HTTP resource was found that matches the request URI '{target.path}'.")

@@ -141,7 +141,8 @@ BUILT_IN = (
     Role(
         "3498e952-d568-435e-9b2c-8d77e338d7f7",
         "Azure Kubernetes Service RBAC Admin",
-        "Lets you manage all resources under cluster/namespace, except update or delete resource quotas and namespaces.",
+        "Lets you manage all resources under cluster/namespace, except update or delete resource "
+        "quotas and namespaces.",
         ("Microsoft.ContainerService/managedClusters/listClusterUserCredential/action",),
         (),
         ("Microsoft.ContainerService/managedClusters/*",),

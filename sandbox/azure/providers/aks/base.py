@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ... import schema
-from ...call import Call
+from ...call import Call, Reply
 from ...errors import FLAT, ArmError
-from ...flows import AKS
+from ...flows import AKS, Flow
 from ...kind import Kind
 from ...store import Record
 
@@ -54,15 +54,15 @@ class AksKind(Kind):
     """A type of Microsoft.ContainerService."""
 
     versions = VERSIONS
-    flow = AKS
+    flow: ClassVar[Flow | None] = AKS
 
     def problem(self, mismatch: schema.Mismatch) -> ArmError:
         if mismatch.problem == "unknown":
             return refuse(
                 400,
                 "UnmarshalError",
-                f'UnmarshalEntity encountered error: json: unknown field "{mismatch.member}" Check that the field is in '
-                "the right location, is spelled correctly, and is supported in the API version. Visit "
+                f'UnmarshalEntity encountered error: json: unknown field "{mismatch.member}" Check that the field is '
+                "in the right location, is spelled correctly, and is supported in the API version. Visit "
                 "aka.ms/aks/apiversions for more API version information..",
             )
         if mismatch.problem == "type":
@@ -78,6 +78,18 @@ class AksKind(Kind):
             return refuse(400, "InvalidParameter", message, mismatch.path)
         return invalid(mismatch.path, f"'{mismatch.value}' is not one of {mismatch.expected}")
 
+    def collection(self, call: Call) -> Reply:
+        # The service names a next page whenever there is something on this one; the next page is empty (recorded).
+        scope = self.collection_scope(call)
+        if "skiptoken" in call.query or "$skiptoken" in call.query:
+            return call.reply(200, {"value": []})
+        values = [self.render(record, call.version) for record in self.store.of_kind(self.type, scope)]
+        answer: dict[str, Any] = {"value": values}
+        if values:
+            token = f"%24skipToken={len(values)}&api-version={call.version}&skipToken={len(values)}"
+            answer["nextLink"] = f"{call.base}{call.target.path}?{token}"
+        return call.reply(200, answer)
+
     def error(self, status: int, code: str, message: str) -> ArmError:
         return refuse(status, code, message)
 
@@ -90,7 +102,8 @@ class AksKind(Kind):
             what = "operation" if record is cluster else "agentpool operation"
             state = record.state if record is cluster else f"{record.name} - {record.state}"
             message = (
-                f"Operation is not allowed: Another {what} ({state}) is in progress, please wait for it to finish before "
+                f"Operation is not allowed: Another {what} ({state}) is in progress, please wait "
+                "for it to finish before "
                 "starting a new operation. See https://aka.ms/aks-pending-operation for more details"
             )
             raise refuse(409, "OperationNotAllowed", message)

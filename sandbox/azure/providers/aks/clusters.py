@@ -11,7 +11,7 @@ from ...operations import Operation
 from ...store import Document, Record
 from . import credentials, nodes, profiles, releases
 from .base import CLUSTERS, POOLS, AksKind, invalid, pruned, refuse, small_group, unchangeable
-from .pools import check_capacity, check_pools, complete_pool, settle_pool, show_pool
+from .pools import changed_keys, check_capacity, check_pools, complete_pool, settle_pool, show_pool
 
 if TYPE_CHECKING:
     from ...emulator import AzureEmulator
@@ -32,7 +32,7 @@ class ManagedClusters(AksKind):
     holds = True
     since = {
         "resourceUID": "2023-11-01",
-        "metricsProfile": "2024-05-01",
+        "metricsProfile": "2025-01-01",
         "nodeProvisioningProfile": "2025-07-01",
         "bootstrapProfile": "2025-05-01",
     }
@@ -262,7 +262,7 @@ class ManagedClusters(AksKind):
         for pool in self.store.of_kind(POOLS, record.id):
             nodes.write_pool(self.emulator, record, pool)
         kubelet = record.private.get("kubelet")
-        if kubelet and "identityProfile" not in record.properties:
+        if kubelet and "identity" in record.document and "identityProfile" not in record.properties:
             record.properties["identityProfile"] = {"kubeletidentity": kubelet}
         for name, identity in (record.private.get("addon_identities") or {}).items():
             addon = record.properties["addonProfiles"].get(name)
@@ -350,9 +350,10 @@ def _word(before: Document, properties: Document, call: Call) -> str:
         return "Creating"
     if properties["currentKubernetesVersion"] != before["currentKubernetesVersion"]:
         return "Upgrading"
-    changed = [(new, old) for new, old in call.notes.get("pool_changes") or [] if old is not None and new != old]
+    changes = [changed_keys(old, new) for new, old in call.notes.get("pool_changes") or [] if old is not None]
+    changed = [keys for keys in changes if keys]
     same = all(properties.get(key) == before.get(key) for key in ("networkProfile", "addonProfiles", "aadProfile"))
-    counts = all({key for key in new if new[key] != (old or {}).get(key)} == {"count"} for new, old in changed)
+    counts = all(keys == {"count"} for keys in changed)
     return "Scaling" if changed and counts and same else "Updating"
 
 

@@ -25,8 +25,10 @@ _FIXED = (
 _SPOT_LABEL = {"kubernetes.azure.com/scalesetpriority": "spot"}
 _SPOT_TAINT = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule"
 _SECURITY = {"sshAccess": "LocalUser", "enableVTPM": False, "enableSecureBoot": False}
-# property -> first api-version that shows it
-_SINCE = {"securityProfile": "2024-02-01", "scaleDownMode": "2022-01-01"}
+# Defaults that older api-versions do not show: property -> (first api-version that does, the default)
+_SINCE: dict[str, tuple[str, Any]] = {
+    "securityProfile": ("2025-01-01", _SECURITY),
+}
 
 
 class AgentPools(AksKind):
@@ -35,7 +37,6 @@ class AgentPools(AksKind):
     type = POOLS
     duration = "aks.agentpool"
     tracked = False
-    since = _SINCE
 
     def build(self, call: Call, body: Document, previous: Record | None) -> Document:
         cluster = require_cluster(self, call)
@@ -107,9 +108,11 @@ class AgentPools(AksKind):
 
 def show_pool(record: Record, version: str) -> Document:
     """A pool's properties as a GET shows them."""
-    properties = {key: value for key, value in record.properties.items() if version >= _SINCE.get(key, "")}
     ordered: Document = {}
-    for key, value in properties.items():
+    for key, value in record.properties.items():
+        first, default = _SINCE.get(key, ("", None))
+        if version < first and value == default:
+            continue
         ordered[key] = value
         if key == "type":
             ordered["provisioningState"] = record.state
@@ -126,16 +129,10 @@ def complete_pool(name: str, sent: Document, old: Document | None, cluster: Docu
     if not _NAME.match(name):
         raise invalid(f"{path}.name", f"'{name}' must match ^[a-z][a-z0-9]{{0,11}}$")
     cleared = {key for key in ("nodeLabels", "nodeTaints", "tags") if key in sent and not sent[key]}
-    asked = pruned({key: value for key, value in sent.items() if key not in ("name", "powerState")})
-    if asked.get("scaleSetPriority") == "Regular":
-        for key in ("scaleSetPriority", "scaleSetEvictionPolicy", "spotMaxPrice"):
-            asked.pop(key, None)
-    if asked.get("osDiskSizeGB") == 0:
-        del asked["osDiskSizeGB"]
-    if old is not None:
-        for key in _FIXED:
-            if key in asked and _plain(asked[key]) != _plain(old.get(key)):
-                raise unchangeable(f"properties.{key}")
+    asked = _asked_pool(sent)
+    for key in _FIXED:
+        if old is not None and key in asked and _plain(asked[key]) != _plain(old.get(key)):
+            raise unchangeable(f"properties.{key}")
     network = cluster.get("networkProfile") or {}
     base = dict(old) if old is not None else _defaults(asked, network)
     if old is not None and asked.get("enableAutoScaling") is False:
@@ -143,6 +140,9 @@ def complete_pool(name: str, sent: Document, old: Document | None, cluster: Docu
         base.pop("maxCount", None)
     for key in cleared:
         base.pop(key, None)
+    for key in ("upgradeSettings", "securityProfile"):
+        if old is not None and key in asked:
+            asked[key] = {**(old.get(key) or {}), **asked[key]}
     properties = {**base, **asked}
     if properties.get("enableAutoScaling") is False:
         properties.pop("minCount", None)
@@ -160,6 +160,17 @@ _SHOWN_ORDER = (
     *("orchestratorVersion", "currentOrchestratorVersion", "enableNodePublicIP", "tags", "nodeLabels", "nodeTaints"),
     *("mode", "osType", "osSKU", "nodeImageVersion", "upgradeSettings", "enableFIPS", "securityProfile"),
 )
+
+
+def _asked_pool(sent: Document) -> Document:
+    """What a request asks for: the service drops empties, and what says nothing about a regular pool."""
+    asked: Document = pruned({key: value for key, value in sent.items() if key not in ("name", "powerState")})
+    if asked.get("scaleSetPriority") == "Regular":
+        for key in ("scaleSetPriority", "scaleSetEvictionPolicy", "spotMaxPrice"):
+            asked.pop(key, None)
+    if asked.get("osDiskSizeGB") == 0:
+        del asked["osDiskSizeGB"]
+    return asked
 
 
 def _plain(value: Any) -> Any:
@@ -264,7 +275,8 @@ def check_capacity(emulator: AzureEmulator, region: str, changes: list[tuple[Doc
         size = SIZES.get(str(new.get("vmSize") or "").lower())
         if size is None or not available(size, region) or restricted(size, region):
             message = (
-                f"The VM size of {new.get('vmSize')} is not allowed in your subscription in location '{region}'. For more "
+                f"The VM size of {new.get('vmSize')} is not allowed in your subscription in "
+                f"location '{region}'. For more "
                 "details, please visit https://aka.ms/cpu-quota"
             )
             raise refuse(400, "BadRequest", message, "agentPoolProfile.vmSize")
@@ -278,7 +290,8 @@ def check_capacity(emulator: AzureEmulator, region: str, changes: list[tuple[Doc
             quota, left = lacking
             message = (
                 f"Preflight validation check for resource(s) failed. Message: Insufficient {quota} quota requested "
-                f"{vcpus}, remaining {left} for family {SIZES[name].family} for region {region}. If you want to increase "
+                f"{vcpus}, remaining {left} for family {SIZES[name].family} for region {region}. If "
+                "you want to increase "
                 "the quota, please follow this instruction: https://aka.ms/aks-quota-increase."
             )
             raise refuse(400, "ErrCode_InsufficientVCPUQuota", message)
@@ -291,10 +304,15 @@ def settle_pool(properties: Document) -> None:
 
 
 def _word(old: Document, new: Document) -> str:
-    changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
-    if changed & {"orchestratorVersion", "currentOrchestratorVersion"}:
+    changed = changed_keys(old, new)
+    if "currentOrchestratorVersion" in changed:
         return "Upgrading"
     return "Scaling" if changed == {"count"} else "Updating"
+
+
+def changed_keys(old: Document, new: Document) -> set[str]:
+    """What differs between two versions of a pool; the way its version is written does not count."""
+    return {key for key in {*old, *new} if old.get(key) != new.get(key)} - {"orchestratorVersion"}
 
 
 def install(emulator: AzureEmulator) -> None:

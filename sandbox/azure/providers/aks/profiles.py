@@ -47,9 +47,7 @@ _NETWORK_FIXED = ("podCidr", "serviceCidr", "dnsServiceIP", "loadBalancerSku", "
 
 def network(sent: Document | None, old: Document | None) -> Document:
     """The network profile."""
-    asked = pruned(sent or {})
-    for key in ("effectiveOutboundIPs",):
-        (asked.get("loadBalancerProfile") or {}).pop(key, None)
+    asked = _asked_network(sent)
     if old is not None:
         for key in _NETWORK_FIXED:
             if key in asked and key in old and str(asked[key]).lower() != str(old[key]).lower():
@@ -91,6 +89,16 @@ def network(sent: Document | None, old: Document | None) -> Document:
     profile["ipFamilies"] = asked.get("ipFamilies", ["IPv4"])
     _check_ranges(profile)
     return {**asked, **profile} if asked.get("advancedNetworking") else {**profile, **_rest(asked, profile)}
+
+
+def _asked_network(sent: Document | None) -> Document:
+    asked: Document = pruned(sent or {})
+    balancing = asked.get("loadBalancerProfile") or {}
+    balancing.pop("effectiveOutboundIPs", None)
+    if "backendPoolType" in balancing:
+        # The service's own spelling, whatever the SDK's is.
+        balancing["backendPoolType"] = balancing["backendPoolType"][:1].lower() + balancing["backendPoolType"][1:]
+    return asked
 
 
 def _rest(asked: Document, profile: Document) -> Document:
@@ -191,8 +199,10 @@ def addons(emulator: AzureEmulator, sent: Document | None, old: Document | None)
     result = {name: dict(value) for name, value in (old or {}).items()}
     for name, value in (sent or {}).items():
         key = "omsagent" if name.lower() == "omsagent" else name
-        entry = {"enabled": bool((value or {}).get("enabled")), "config": (value or {}).get("config") or None}
-        workspace = (entry["config"] or {}).get("logAnalyticsWorkspaceResourceID")
+        given: Document = value or {}
+        config: Document = given.get("config") or {}
+        entry: Document = {"enabled": bool(given.get("enabled")), "config": config or None}
+        workspace = config.get("logAnalyticsWorkspaceResourceID")
         if entry["enabled"] and key == "omsagent" and (not workspace or emulator.store.get(workspace) is None):
             message = f"The workspace {workspace} of the monitoring add-on is not found."
             raise refuse(400, "WorkspaceNotFound", message, "addonProfiles.omsagent.config")
@@ -248,7 +258,8 @@ def check_permissions(emulator: AzureEmulator, document: Document) -> None:
             raise refuse(400, "CustomPrivateDNSZoneNotFound", message, "apiServerAccessProfile.privateDNSZone")
         if not allows(emulator, principal, zone, "Private DNS Zone Contributor"):
             message = (
-                f"The user assigned identity must be given permission to perform read and write on the private DNS zone "
+                "The user assigned identity must be given permission to perform read and write on "
+                "the private DNS zone "
                 f"{zone}. Check access result not allowed for action Microsoft.Network/privateDnsZones/write."
             )
             raise refuse(400, "CustomPrivateDNSZoneMissingPermissionError", message)

@@ -145,7 +145,8 @@ class NatGateways(NetworkKind):
         if others:
             raise refuse(
                 "PublicIPAddressInUse",
-                f"Resource {call.target.path} is referencing public IP address {address.id} that is already allocated to "
+                f"Resource {call.target.path} is referencing public IP address {address.id} that is "
+                "already allocated to "
                 f"resource {_user_id(others[0], address)}.",
             )
 

@@ -56,7 +56,8 @@ def network_of(prefix: str, owner: str) -> IpNetwork:
     if "/" not in prefix or str(found).lower() != prefix.lower():
         raise refuse(
             "InvalidCIDRNotation",
-            f"The address prefix {prefix} in resource {owner} has an invalid CIDR notation. For the given prefix length, "
+            f"The address prefix {prefix} in resource {owner} has an invalid CIDR notation. For the "
+            "given prefix length, "
             f"the address prefix should be {found}.",
         )
     return found
@@ -67,7 +68,7 @@ class NetworkKind(Kind):
 
     versions = VERSIONS
     flow = NETWORK
-    retry_after = 10
+    retry_after: ClassVar[int | None] = 10
     creating = "Updating"
     holds = True
     defaults: ClassVar[dict[str, Any]] = {}
@@ -140,7 +141,8 @@ class NetworkKind(Kind):
             details=[
                 {
                     "code": "RetryableErrorDueToAnotherOperation",
-                    "message": f"Operation {operation.title} ({operation.id}) is updating resource {record.id}. The call "
+                    "message": f"Operation {operation.title} ({operation.id}) is updating resource "
+                    "{record.id}. The call "
                     "can be retried in 12 seconds.",
                 }
             ],
@@ -168,7 +170,8 @@ class NetworkKind(Kind):
         if found is None or gone or (holder is not None and holder.location not in ("", "global", location)):
             raise refuse(
                 "InvalidResourceReference",
-                f"Resource {reference} referenced by resource {user} was not found. Please make sure that the referenced "
+                f"Resource {reference} referenced by resource {user} was not found. Please make "
+                "sure that the referenced "
                 "resource exists, and that both resources are in the same region.",
                 details=[{"code": "NotFound", "message": f"Resource {reference} not found."}] if gone else [],
             )

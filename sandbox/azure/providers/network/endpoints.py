@@ -70,7 +70,8 @@ class PrivateEndpoints(NetworkKind):
             if armid.type_of(service) in self.emulator.kinds and self.store.get(service) is None:
                 raise refuse(
                     "InvalidResourceReference",
-                    f"Resource {service} referenced by resource {call.target.path} was not found. Please make sure that "
+                    f"Resource {service} referenced by resource {call.target.path} was not found. "
+                    "Please make sure that "
                     "the referenced resource exists, and that both resources are in the same region.",
                     details=[{"code": "NotFound", "message": f"Resource {service} not found."}],
                 )
@@ -118,6 +119,10 @@ class PrivateEndpoints(NetworkKind):
             self.store.remove(interface)
 
     def show(self, record: Record, document: Document, version: str) -> None:
+        for key in ("privateLinkServiceConnections", "manualPrivateLinkServiceConnections"):
+            document["properties"][key] = [
+                {**connection, "etag": f'W/"{record.etag}"'} for connection in document["properties"].get(key) or []
+            ]
         interface = record.private.get("interface")
         if interface:
             document["properties"]["networkInterfaces"] = [{"id": interface}]
@@ -177,6 +182,12 @@ class DnsZoneGroups(PartKind):
                     }
                 )
             configuration["properties"]["recordSets"] = sets
+
+    def show(self, record: Record, document: Document, version: str) -> None:
+        document["properties"]["privateDnsZoneConfigs"] = [
+            {**configuration, "etag": f'W/"{self.etag_of(record)}"'}
+            for configuration in document["properties"]["privateDnsZoneConfigs"]
+        ]
 
     def _clear(self, record: Record) -> None:
         for kept in record.private.pop("records", []):

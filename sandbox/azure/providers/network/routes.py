@@ -56,7 +56,8 @@ class RouteTables(NetworkKind):
         if users:
             raise refuse(
                 "InUseRouteTableCannotBeDeleted",
-                f"Route table {record.name} is in use and cannot be deleted. In order to delete the Route table, remove "
+                f"Route table {record.name} is in use and cannot be deleted. In order to delete the "
+                "Route table, remove "
                 f"the association with the resource(s): {names(users)}.",
             )
 

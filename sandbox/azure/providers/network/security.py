@@ -115,7 +115,8 @@ class SecurityGroups(NetworkKind):
         if users:
             raise refuse(
                 "InUseNetworkSecurityGroupCannotBeDeleted",
-                f"Network security group {record.id} cannot be deleted because it is in use by the following resources: "
+                f"Network security group {record.id} cannot be deleted because it is in use by the "
+                "following resources: "
                 f"{names(users)}. In order to delete the Network security group, remove the association with the "
                 "resource(s). To learn how to do this, see aka.ms/deletensg.",
             )
@@ -172,7 +173,8 @@ def complete_rule(entry: Document) -> Document:
     if priority is None or not 100 <= priority <= 4096:
         raise refuse(
             "SecurityRuleInvalidPriority",
-            f"Security rule {name} has invalid Priority. Value provided: {priority or 0} Allowed range 100-4096. To learn "
+            f"Security rule {name} has invalid Priority. Value provided: {priority or 0} Allowed "
+            "range 100-4096. To learn "
             "more, see aka.ms/nsgrules.",
         )
     for side in ("source", "destination"):

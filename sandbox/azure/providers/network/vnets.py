@@ -192,7 +192,8 @@ class Subnets(PartKind):
         if before - after and previous.private.get("delegated"):
             raise refuse(
                 "SubnetMissingRequiredDelegation",
-                f"Subnet {previous.id} requires any of the following delegation(s) {sorted(before)} to reference service "
+                f"Subnet {previous.id} requires any of the following delegation(s) {sorted(before)} "
+                "to reference service "
                 "association link.",
             )
 
@@ -226,7 +227,8 @@ class Subnets(PartKind):
             shown = " and ".join(_configuration(user) for user in users[:5])
             raise refuse(
                 "InUseSubnetCannotBeDeleted",
-                f"Subnet {record.name} is in use by {shown} and cannot be deleted. In order to delete the subnet, delete "
+                f"Subnet {record.name} is in use by {shown} and cannot be deleted. In order to "
+                "delete the subnet, delete "
                 "all the resources within the subnet. See aka.ms/deletesubnet.",
             )
 
@@ -283,7 +285,8 @@ def check_ranges(
             if other.lower() != name.lower() and any(network.overlaps(item) for item in taken):
                 raise refuse(
                     "NetcfgSubnetRangesOverlap",
-                    f"Subnet '{name}' is not valid because its IP address range overlaps with that of an existing subnet "
+                    f"Subnet '{name}' is not valid because its IP address range overlaps with that "
+                    "of an existing subnet "
                     f"in virtual network '{vnet}'.",
                 )
 

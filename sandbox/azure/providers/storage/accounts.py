@@ -163,7 +163,8 @@ class StorageAccounts(StorageKind):
             if not any(service.lower().startswith("microsoft.storage") for service in endpoints):
                 message = (
                     "Validation of network acls failure: SubnetsHaveNoServiceEndpointsConfigured:Subnets "
-                    f"{str(rule.get('id') or '').rpartition('/')[2]} of virtual network do not have ServiceEndpoints for "
+                    f"{str(rule.get('id') or '').rpartition('/')[2]} of virtual network do not have "
+                    "ServiceEndpoints for "
                     "Microsoft.Storage resources configured. Add Microsoft.Storage to subnet's ServiceEndpoints "
                     "collection before trying to ACL Microsoft.Storage resources to these subnets.."
                 )
@@ -295,7 +296,7 @@ class StorageAccounts(StorageKind):
 
     def render(self, record: Record, version: str) -> Document:
         shown = super().render(record, version)
-        head = {key: shown.pop(key) for key in ("identity", "sku", "kind") if key in shown}
+        head: Document = {key: shown.pop(key) for key in ("identity", "sku", "kind") if key in shown}
         return {**head, **shown}
 
     def show(self, record: Record, document: Document, version: str) -> None:
@@ -317,6 +318,7 @@ class StorageAccounts(StorageKind):
                 },
             }
             for endpoint in endpoints
+            if endpoint.state == "Succeeded"
         ]
 
     def _keys(self, call: Call, record: Record) -> Reply:
@@ -342,7 +344,8 @@ def _services(moment: str) -> Document:
 
 def _invalid_name(name: str) -> str:
     return (
-        f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in length "
+        f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 "
+        "characters in length "
         "and use numbers and lower-case letters only."
     )
 

@@ -76,7 +76,7 @@ class BlobServices(StorageKind):
     def delete(self, call: Call) -> Reply:
         raise ArmError(405, "HttpMethodNotSupported", "The HTTP method 'DELETE' is not supported at this scope.")
 
-    def list(self, call: Call) -> Reply:
+    def collection(self, call: Call) -> Reply:
         self.emulator.require_group(call.target)
         self._require_parent(call, "read")
         found = self.store.get(f"{call.target.parent}/blobServices/default")
