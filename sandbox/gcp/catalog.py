@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-# region -> (zone letters, second octet of its /20 in an auto-mode network, see 10.128.0.0/9)
+# region -> (zone letters, second octet of its /20 in an auto-mode network; 0: auto-mode networks leave it out)
 REGIONS: dict[str, tuple[str, int]] = {
     "africa-south1": ("abc", 218),
     "asia-east1": ("abc", 140),
@@ -37,6 +37,7 @@ REGIONS: dict[str, tuple[str, int]] = {
     "europe-west8": ("abc", 198),
     "europe-west9": ("abc", 200),
     "me-central1": ("abc", 212),
+    "me-central2": ("abc", 0),
     "me-west1": ("abc", 208),
     "northamerica-northeast1": ("abc", 162),
     "northamerica-northeast2": ("abc", 188),

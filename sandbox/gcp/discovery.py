@@ -58,6 +58,12 @@ class Method:
         return response["$ref"] if response else None
 
     @property
+    def path_parameters(self) -> set[str]:
+        """Names of the parameters in the path."""
+        parameters = self.definition.get("parameters", {})
+        return {name for name, item in parameters.items() if item.get("location") == "path"}
+
+    @property
     def query(self) -> dict[str, dict[str, Any]]:
         """The query parameters of this method itself."""
         parameters = self.definition.get("parameters", {})

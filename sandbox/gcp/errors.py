@@ -35,7 +35,7 @@ _REASON = {
 }
 # These put an errors[] list into the body; the others speak plain google.rpc.Status.
 # Source: recorded traffic of each API.
-_WITH_ERRORS = ("compute", "container", "storage")
+_WITH_ERRORS = ("compute", "container", "iam", "storage")
 _WITHOUT_STATUS = ("compute", "storage")
 
 

@@ -28,7 +28,7 @@ def start(
     data: dict[str, Any] = {"name": name}
     if metadata:
         data["metadata"] = metadata
-    operation = Operation(name, now, call.context.ends_at(duration), state.wall(), data)
+    operation = Operation(name, now, now + call.context.profile.seconds(duration), state.wall(), data)
     failure = call.context.take_operation_failure(call.method.id)
     state.operations[f"{call.document.api}/{name}"] = operation
 

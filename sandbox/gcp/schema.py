@@ -10,6 +10,9 @@ from typing import Any
 from .discovery import Document, Method
 from .errors import GoogleError, invalid
 
+# Accepted by the real service, not in the document. Source: recorded traffic.
+_UNDOCUMENTED_ENUMS = {"nat_ip_allocate_option": ("USE_SHARED_RANGES",)}
+_UNDOCUMENTED_QUERY = ("returnPartialSuccess",)
 _CAMEL = re.compile(r"(?<!^)(?=[A-Z])")
 _INT_RANGE = {
     "int32": (-(2**31), 2**31 - 1),
@@ -128,9 +131,10 @@ class Checker:
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
             # protobuf clients send numbers; the document lists the names in the order of definition.
             return names[value]
-        if value in names:
+        field = path.rpartition(".")[2].partition("[")[0]
+        if value in names or value in _UNDOCUMENTED_ENUMS.get(field, ()):
             return value
-        name = "".join(part.title() for part in path.rpartition(".")[2].split("[")[0].split("_"))
+        name = "".join(part.title() for part in field.split("_"))
         return self._bad(path, f"type.googleapis.com/{self._package}.{name}", value)
 
     def _bad(self, path: str, kind: str, value: Any, why: str = "") -> None:
@@ -170,8 +174,11 @@ def check_body(method: Method, body: Any) -> dict[str, Any]:
         return {}
     if not isinstance(body, dict):
         raise invalid("Invalid JSON payload received. Root element must be a message.", field="")
+    # The request message has a field for each part of the path, which the document leaves out of the body's schema.
+    schema = method.document.schemas[name]
+    in_path = {key for key in method.path_parameters if key not in schema.get("properties", {})}
     checker = Checker(method.document)
-    result = checker.check({"$ref": name}, body, "")
+    result = checker.check({"$ref": name}, {key: value for key, value in body.items() if key not in in_path}, "")
     error = checker.error()
     if error is not None:
         raise error
@@ -186,6 +193,8 @@ def check_query(method: Method, query: list[tuple[str, str]]) -> dict[str, Any]:
     for name, text in query:
         plain = name[1:] if name == "$alt" else name
         schema = known.get(plain)
+        if schema is None and plain in _UNDOCUMENTED_QUERY:
+            continue
         if schema is None:
             raise invalid(
                 f"Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. Field '{name}' "

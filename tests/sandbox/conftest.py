@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.fixture import Sandbox
 from tests.sandbox.aws_support import Account
+from tests.sandbox.gcp_support import Project
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +24,18 @@ def aws(aws_sandbox: Sandbox) -> Account:
     aws_sandbox.reset("aws")
     aws_sandbox.set_profile("instant")
     return Account(aws_sandbox)
+
+
+@pytest.fixture(scope="module")
+def gcp_sandbox() -> Iterator[Sandbox]:
+    """The Google Cloud emulator, instant profile."""
+    with Sandbox(clouds=("gcp",)) as running:
+        yield running
+
+
+@pytest.fixture
+def gcp(gcp_sandbox: Sandbox) -> Project:
+    """A fresh project."""
+    gcp_sandbox.reset("gcp")
+    gcp_sandbox.set_profile("instant")
+    return Project(gcp_sandbox)

@@ -252,8 +252,10 @@ def aggregated(call: Call, kind: Kind) -> Data:
     items, token = _page(call, kind, members)
     scopes: dict[str, Data] = {}
     if not call.query.get("pageToken"):
-        places = all_zones() if kind.scope == "zone" else REGIONS
-        for scope in ("global", *(f"{kind.scope}s/{place}" for place in places)):
+        regional = [f"regions/{place}" for place in REGIONS]
+        zonal = [f"zones/{place}" for place in all_zones()]
+        places = regional + zonal if call.query.get("includeAllScopes") else zonal if kind.scope == "zone" else regional
+        for scope in ("global", *places):
             scopes[scope] = {
                 "warning": {
                     "code": "NO_RESULTS_ON_PAGE",

@@ -76,6 +76,8 @@ def _created(state: State, path: str) -> None:
     )
     if record.data.get("autoCreateSubnetworks"):
         for region, (_, octet) in REGIONS.items():
+            if not octet:
+                continue
             subnetwork = f"projects/{PROJECT}/regions/{region}/subnetworks/{path.rpartition('/')[2]}"
             data: Data = {
                 "name": path.rpartition("/")[2],

@@ -53,7 +53,7 @@ def start(
         data["region"] = link(scope)
     if "/zones/" in scope:
         data["zone"] = link(scope)
-    operation = Operation(name, now, call.context.ends_at(duration), state.wall(), data)
+    operation = Operation(name, now, now + call.context.profile.seconds(duration), state.wall(), data)
     failure = call.context.take_operation_failure(call.method.id)
     state.operations[f"compute/{scope}/operations/{name}"] = operation
     if record is not None:

@@ -135,7 +135,12 @@ def settle_in(state: State, cluster: Data) -> None:
     ranges = subnetwork.setdefault("secondaryIpRanges", [])
     name = policy["clusterSecondaryRangeName"]
     if name not in [item["rangeName"] for item in ranges]:
-        ranges.append({"rangeName": name, "ipCidrRange": policy["clusterIpv4CidrBlock"]})
+        reserved = (
+            f"https://networkconnectivity.googleapis.com/v1/projects/{PROJECT}/locations/global/internalRanges/{name}"
+        )
+        ranges.append(
+            {"rangeName": name, "ipCidrRange": policy["clusterIpv4CidrBlock"], "reservedInternalRange": reserved}
+        )
     if not ranges:
         del subnetwork["secondaryIpRanges"]
     subnetwork["privateIpGoogleAccess"] = True

@@ -12,7 +12,7 @@ from ..state import NUMBER, PROJECT, hex_id, short_hash, uuid
 from ..storage.bucket_fields import may_use_key
 from . import access, addressing, observability, versions
 from .common import LEGAL, Data
-from .nodes import check_resource_labels, complete_pool
+from .nodes import DEFAULT_SCOPES, check_resource_labels, complete_pool
 
 ROBOT = f"service-{NUMBER}@container-engine-robot.iam.gserviceaccount.com"
 POOL = f"{PROJECT}.svc.id.goog"
@@ -60,6 +60,10 @@ _SPECIAL = frozenset(
         *("maintenancePolicy", "resourceLabels", "labelFingerprint", "workloadIdentityConfig", "networkPolicy"),
         *("clusterIpv4Cidr", "etag", "clusterTelemetry", "masterIpv4CidrBlock"),
     }
+)
+_PROVISIONED_SCOPES = (
+    "https://www.googleapis.com/auth/userinfo.email",
+    "https://www.googleapis.com/auth/cloud-platform",
 )
 _WINDOW_START = "dailyMaintenanceWindow"
 
@@ -118,9 +122,11 @@ def _copy(value: Any) -> Any:
 
 
 def _version(cluster: Data, given: Data) -> None:
-    channel = given.get("releaseChannel", {}).get("channel")
-    cluster["releaseChannel"] = {} if channel == "UNSPECIFIED" else {"channel": channel or "REGULAR"}
-    version = versions.resolve(given.get("initialClusterVersion"), cluster["releaseChannel"].get("channel"))
+    channel, wanted = given.get("releaseChannel", {}).get("channel"), given.get("initialClusterVersion")
+    version = versions.resolve(wanted, channel)
+    if channel is None:
+        channel = versions.channel_of(version) if wanted else "REGULAR"
+    cluster["releaseChannel"] = {} if channel == "UNSPECIFIED" else {"channel": channel}
     cluster.update(initialClusterVersion=version, currentMasterVersion=version, currentNodeVersion=version)
 
 
@@ -223,7 +229,7 @@ def set_encryption(call: Call, cluster: Data, given: Data) -> None:
     cluster["databaseEncryption"] = {"state": "DECRYPTED", "currentState": "CURRENT_STATE_DECRYPTED"}
     if before.get("keyName"):
         # The old key still opens what was encrypted with it. Source: recorded traffic.
-        cluster["databaseEncryption"].update(keyName=before["keyName"], decryptionKeys=[before["keyName"]])
+        cluster["databaseEncryption"]["decryptionKeys"] = [before["keyName"]]
 
 
 def set_autoscaling(cluster: Data, given: Data) -> None:
@@ -232,11 +238,14 @@ def set_autoscaling(cluster: Data, given: Data) -> None:
     defaults = config.setdefault("autoprovisioningNodePoolDefaults", {})
     defaults.setdefault("imageType", "COS_CONTAINERD")
     defaults.setdefault("management", {"autoRepair": True, "autoUpgrade": True})
-    defaults.setdefault("oauthScopes", ["https://www.googleapis.com/auth/cloud-platform"])
+    provisioning = config.get("enableNodeAutoprovisioning")
+    defaults.setdefault("oauthScopes", list(_PROVISIONED_SCOPES if provisioning else DEFAULT_SCOPES))
+    if defaults.get("minCpuPlatform") == "automatic":
+        del defaults["minCpuPlatform"]
     defaults.setdefault("serviceAccount", "default")
     if "upgradeSettings" in defaults:
         defaults["upgradeSettings"].setdefault("strategy", "SURGE")
-    if config.get("enableNodeAutoprovisioning"):
+    if provisioning:
         limits = {item.get("resourceType") for item in config.get("resourceLimits", [])}
         if not {"cpu", "memory"} <= limits:
             raise invalid("Resource limits for cpu and memory are required when node auto-provisioning is enabled.")

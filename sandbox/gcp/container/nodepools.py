@@ -45,10 +45,24 @@ def count_nodes(cluster: Data) -> None:
     nodes = sum(quotas.node_count(pool) for pool in pools)
     cluster["currentNodeCount"] = nodes
     cluster["instanceGroupUrls"] = [url for pool in pools for url in pool["instanceGroupUrls"]]
+    policy = cluster["ipAllocationPolicy"]
+    used: dict[str, float] = {}
+    for pool in pools:
+        network = pool["networkConfig"]
+        share = quotas.node_count(pool) * 2 ** (_length(network["podIpv4CidrBlock"]) - pool["podIpv4CidrSize"])
+        used[network["podRange"]] = round(used.get(network["podRange"], 0) + share, 4)
+    for pool in pools:
+        network = pool["networkConfig"]
+        pool["networkConfig"] = {**network, "podIpv4RangeUtilization": used[network["podRange"]]}
+    policy["defaultPodIpv4RangeUtilization"] = used.get(policy["clusterSecondaryRangeName"], 0.0)
     cluster.pop("nodeConfig", None)
     if pools:
         cluster["nodeConfig"] = pools[0]["config"]
         cluster["currentNodeVersion"] = min((pool["version"] for pool in pools), key=versions.order)
+
+
+def _length(cidr: str) -> int:
+    return int(cidr.rpartition("/")[2])
 
 
 def run(call: Call, record: Record, pool: Data, kind: str, duration: str, change: Callable[[Data], None]) -> Data:

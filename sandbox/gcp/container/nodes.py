@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 from ..calls import Call
 from ..catalog import accelerators_in, in_zone, machine_types
 from ..errors import GoogleError, invalid
-from ..state import PROJECT, Record, hex_id, uuid
+from ..state import PROJECT, Record, hex_id, uuid, zulu
 from . import versions
 from .common import LEGAL, Data, short
 
@@ -40,6 +41,8 @@ def complete_pool(call: Call, cluster: Data, given: Data) -> Data:
     pool: Data = {**given, "name": name, "locations": list(zones), "status": "PROVISIONING", "etag": uuid()}
     pool["config"] = complete_config(call, cluster, given.get("config", {}), zones)
     _complete_version(cluster, pool)
+    expiry = call.state.wall() + timedelta(days=5 * 365)
+    pool["kubeletCertInfo"] = {"tpmBootstrapCertExpireTime": zulu(expiry, 0)}
     _complete_management(cluster, pool)
     _complete_scaling(pool)
     _complete_network(call, cluster, pool)
@@ -157,9 +160,8 @@ def _complete_version(cluster: Data, pool: Data) -> None:
     pool["version"] = versions.resolve(wanted, None, "Node") if wanted and wanted != "-" else master
     versions.check_nodes(pool["version"], master)
     digits = versions.order(pool["version"])
-    if digits >= (1, 35, 5):
-        image = f"gke-{digits[0]}{digits[1]}{digits[2]}-gke{digits[3]}-cos-125-19216-395-109-c-pre"
-        pool["config"]["nodeImageConfig"] = {"image": image, "imageProject": "gke-node-images"}
+    image = f"gke-{digits[0]}{digits[1]}{digits[2]}-gke{digits[3]}-cos-125-19216-395-109-c-pre"
+    pool["config"]["nodeImageConfig"] = {"image": image, "imageProject": "gke-node-images"}
 
 
 def _complete_management(cluster: Data, pool: Data) -> None:

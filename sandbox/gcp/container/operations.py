@@ -13,6 +13,7 @@ from .common import Data, kind_of, link, parts
 
 # What the answer of a cluster creation counts. Source: recorded traffic.
 _STAGES = (("CLUSTER_CONFIGURING", 13), ("CLUSTER_DEPLOYING", 12), ("CLUSTER_HEALTHCHECKING", 2))
+_COUNT_NODES = ("UPDATE_CLUSTER", "UPGRADE_NODES")
 # These begin PENDING, all others RUNNING. Source: recorded traffic.
 _QUEUED = ("CREATE_NODE_POOL", "DELETE_NODE_POOL", "SET_NODE_POOL_SIZE", "UPGRADE_NODES", "SET_NODE_POOL_MANAGEMENT")
 
@@ -41,7 +42,7 @@ def start(
         "startTime": zulu(state.wall(), 9),
         "#target": f"projects/{NUMBER}/{kind_of(location)}/{location}/{target}",
     }
-    operation = Operation(data["name"], now, call.context.ends_at(duration), state.wall(), data)
+    operation = Operation(data["name"], now, now + call.context.profile.seconds(duration), state.wall(), data)
     failure = call.context.take_operation_failure(call.method.id)
     record.operation = operation
     state.operations[f"container/{location}/{operation.name}"] = operation
@@ -80,6 +81,8 @@ def render(call: Call, operation: Operation) -> Data:
         answer["status"] = "PENDING" if queued else "RUNNING"
     if answer["operationType"] == "CREATE_CLUSTER" and (operation.done or share > 0) and not operation.error:
         answer["progress"] = {"metrics": _progress(1.0 if operation.done else share)}
+    if answer["operationType"] in _COUNT_NODES and "/nodePools/" in answer["targetLink"] and operation.done:
+        answer["progress"] = {"metrics": [{"name": "NODES_TOTAL", "intValue": "0"}]}
     return answer
 
 

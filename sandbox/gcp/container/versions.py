@@ -50,6 +50,11 @@ def default(channel: str | None) -> str:
     return CHANNELS[channel if channel in CHANNELS else "REGULAR"][0]
 
 
+def channel_of(version: str) -> str:
+    """The most stable channel that offers a version: where a cluster goes that asks for a version alone."""
+    return next((name for name in ("STABLE", "REGULAR", "RAPID") if version in CHANNELS[name][1]), "EXTENDED")
+
+
 def resolve(wanted: str | None, channel: str | None, what: str = "Master") -> str:
     """A full version for ``""``, ``-``, ``latest``, ``1.34``, ``1.34.8`` or a full version; 400 for any other."""
     if not wanted or wanted == "-":
