@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import secrets
@@ -13,12 +14,30 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 os.environ["MOTO_ACCOUNT_ID"] = "123456789012"
 os.environ.pop("AWS_ENDPOINT_URL", None)
 
+import moto.core.responses
 from moto.backends import get_backend
 from moto.server import DomainDispatcherApplication, create_backend_app
 
 from ..core.connection import AWS_ACCOUNT
 from ..core.context import Context
 from .errors import RawResponse
+
+# Moto looks both up anew for every request, which takes as long as the rest of its work.
+moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
+
+
+class _Application(DomainDispatcherApplication):
+    """Moto's application that remembers which service a host name belongs to."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self._services: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """The service that answers for ``host``."""
+        if host not in self._services:
+            self._services[host] = super().get_backend_for_host(host)
+        return self._services[host]
 
 
 class World:
@@ -29,7 +48,7 @@ class World:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.clock = context.clock
-        self._application = DomainDispatcherApplication(create_backend_app)
+        self._application = _Application()
 
     def ec2(self, region: str) -> Any:
         """Moto's EC2 of a region."""
