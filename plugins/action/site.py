@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
+from ansible.errors import AnsibleAction, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -42,7 +43,13 @@ class ActionModule(ActionBase):
                     directory = stack.enter_context(tempfile.TemporaryDirectory(dir=C.DEFAULT_LOCAL_TMP))
                     arguments["progress_file"] = str(Path(directory) / "progress.jsonl")
                 stack.enter_context(self._follow(arguments["progress_file"], variables))
-            outcome = self._execute_module(module_args=arguments, task_vars=variables, wrap_async=wrap_async)
+            try:
+                outcome = self._execute_module(module_args=arguments, task_vars=variables, wrap_async=wrap_async)
+            except AnsibleAction:
+                raise
+            except AnsibleError as error:
+                # As a result and not as an exception, whose words `failed_when: false` would lose.
+                outcome = {"failed": True, "msg": str(error)}
             result = merge_hash(result, outcome)
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -122,12 +123,13 @@ def carry_out(
     except CloudError as error:
         outcome.failed = True
         result["msg"] = str(error)
-    except ImportError as error:
-        library = _LIBRARIES.get((error.name or "").partition(".")[0])
-        if library is None:
-            raise
+    except Exception as error:  # a defect must not lose the result's shape, nor where it happened
         outcome.failed = True
-        result["msg"] = missing_library(library, f"for sites on {params['cloud']}")
+        library = _LIBRARIES.get((error.name or "").partition(".")[0]) if isinstance(error, ImportError) else None
+        if library:
+            result["msg"] = missing_library(library, f"for sites on {params['cloud']}")
+        else:
+            result["msg"] = f"Unexpected {type(error).__name__}: {error} ({_where(error)})"
     else:
         result.update(report.as_dict())
         if module == "site_info":
@@ -160,6 +162,12 @@ def blank(params: Mapping[str, Any]) -> dict[str, Any]:
         },
         "started": _utc(time.time()),
     }
+
+
+def _where(error: Exception) -> str:
+    """The last three places an error came through, innermost first."""
+    frames = traceback.extract_tb(error.__traceback__)[:-4:-1]
+    return ", called from ".join(f"{os.path.basename(frame.filename)} line {frame.lineno}" for frame in frames)
 
 
 def _options(module: str, params: Mapping[str, Any], check: bool) -> Options:

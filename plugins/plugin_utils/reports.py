@@ -24,7 +24,11 @@ def site_report(result: Mapping[str, Any], *, run: str, host: str, state: str, c
     mode: plan | apply | destroy.
     """
     resources = list(result.get("resources") or [])
-    failed = bool(result.get("failed")) or "msg" in result
+    message = result.get("msg", "")
+    if "resources" not in result and not message:
+        # Whatever happened, it was no run: that must never look like one with nothing to do.
+        message = f"The module gave no result. {result.get('failed_when_suppressed_exception', '')}".strip()
+    failed = bool(result.get("failed")) or bool(message)
     return {
         "version": VERSION,
         "run": run,
@@ -35,7 +39,7 @@ def site_report(result: Mapping[str, Any], *, run: str, host: str, state: str, c
         "started": result.get("started", ""),
         "seconds": result.get("seconds", 0.0),
         "failed": failed,
-        "msg": result.get("msg", "") if failed else "",
+        "msg": message,
         "changed": bool(result.get("changed")),
         "counts": counts(resources),
         "resources": resources,

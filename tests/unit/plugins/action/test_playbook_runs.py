@@ -113,6 +113,23 @@ def test_what_stops_a_site_before_anything_is_touched_is_reported(playbooks: Pla
     assert report(playbooks, "gcp-dev")["msg"].count("'one' is not a Kubernetes version") == 1
 
 
+@pytest.mark.parametrize("accident", ["os.kill(os.getpid(), 9)", "raise SystemError('lost')", "sys.exit(0)"])
+def test_a_module_that_dies_is_never_taken_for_one_with_nothing_to_do(playbooks: Playbooks, accident: str) -> None:
+    utils = playbooks.directory / "ansible_collections/multicloud/platform/plugins/module_utils"
+    (utils / "_capability.py").write_text(f"import os, sys\ndef driver(site, clock):\n    {accident}\n")
+    run = playbooks.run(ROLLOUT, "--limit", "aws")
+    assert run.returncode == 2
+    assert recap(run.stdout)["aws-dev"]["failed"] == 1
+    assert report(playbooks, "aws-dev")["failed"]
+    assert report(playbooks, "aws-dev")["msg"]
+
+
+def test_a_module_that_cannot_even_start_fails(playbooks: Playbooks) -> None:
+    run = playbooks.run(ROLLOUT, "--limit", "aws", "-e", "site_python=/no/such/python")
+    assert run.returncode == 2
+    assert "/no/such/python" in report(playbooks, "aws-dev")["msg"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "kinds"),
     [
