@@ -39,7 +39,7 @@ def verify(session: Session) -> list[str]:
     wanted = session.site.credentials.tenant_id
     if wanted and wanted.lower() != str(found.get("tenantId", "")).lower():
         problems.append(
-            f"credentials.tenant_id: {wanted} is not the tenant of the subscription {account} ({found.get('tenantId')})."
+            f"credentials.tenant_id: {wanted} is not the tenant of subscription {account} ({found.get('tenantId')})."
         )
     return problems
 
@@ -62,7 +62,7 @@ def tenant(session: Session) -> str:
 def _seen(session: Session) -> list[str] | None:
     """The subscriptions that the credentials see; None when they see nothing because they are refused."""
     try:
-        found = retry_call(lambda: session.client.list("/subscriptions", KIND), session.clock)
+        found = retry_call(lambda: session.client.pages("/subscriptions", KIND), session.clock)
     except CloudError:
         return None
     return sorted(f"{item.get('subscriptionId')} ({item.get('displayName')})" for item in found)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from .._engine.errors import NotFound
@@ -60,6 +61,7 @@ class ArmResource(Resource):
         self.path = path
         self.parent = parent
         self._body = body
+        self.guard: Any = None  # a lock on its parent, which has to be lifted to delete it
         self._direct = False  # after a change only the object's own GET tells the truth, not a list made before
         session.expect(path)
 
@@ -154,7 +156,8 @@ class ArmResource(Resource):
 
     def delete(self, observed: Observed) -> Operation:
         try:
-            answer = self.client.send("DELETE", self.path, self.type)
+            with self.guard.lifted() if self.guard is not None else nullcontext():
+                answer = self.client.send("DELETE", self.path, self.type)
         except NotFound:
             return Operation(done=True)
         return started(answer, self.client, deleting=True)

@@ -56,7 +56,7 @@ class Client:
         """The body of one object or of the first page of a list. kind: the type that the API version is of."""
         return self.call("GET", self.url(path, kind, query)).body
 
-    def list(self, path: str, kind: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    def pages(self, path: str, kind: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """All pages of a list."""
         found: list[dict[str, Any]] = []
         url = self.url(path, kind, query)
@@ -85,9 +85,7 @@ class Client:
         """One request to the data plane of a storage account, as the same principal. The body is XML text."""
         return self._exchange(self._storage, method, url, None, {"x-ms-version": "2023-11-03"})
 
-    def _exchange(
-        self, client: Any, method: str, url: str, body: Any, headers: Mapping[str, str] | None
-    ) -> Answer:
+    def _exchange(self, client: Any, method: str, url: str, body: Any, headers: Mapping[str, str] | None) -> Answer:
         from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
 
@@ -101,9 +99,7 @@ class Client:
         answered = {name.lower(): value for name, value in response.headers.items()}
         content = _decode(response.text(), answered.get("content-type", ""))
         if response.status_code >= 400:
-            raise from_response(
-                response.status_code, content, retry_after=_seconds(answered.get("retry-after", ""))
-            )
+            raise from_response(response.status_code, content, retry_after=_seconds(answered.get("retry-after", "")))
         return Answer(response.status_code, content, answered)
 
     # -- what is made once -----------------------------------------------------------------------------------------
@@ -179,7 +175,7 @@ class Client:
         return self._made["credential"]
 
     def _make_credential(self) -> Any:
-        import azure.identity as identity
+        from azure import identity
 
         given = self.site.credentials
         options: dict[str, Any] = {"retry_total": 0}

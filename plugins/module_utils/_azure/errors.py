@@ -85,9 +85,7 @@ def from_response(status: int, body: Any, *, retry_after: float = 0.0, what: str
     code, message = details(body)
     message = message or f"The service answered HTTP {status} without an explanation."
     kind = _kind(status, code.lower(), message)
-    return kind(
-        message, code=code, status=status, hint=HINTS.get(code.lower(), ""), retry_after=retry_after, what=what
-    )
+    return kind(message, code=code, status=status, hint=HINTS.get(code.lower(), ""), retry_after=retry_after, what=what)
 
 
 def from_operation(body: Any) -> CloudError:
@@ -140,7 +138,14 @@ def details(body: Any) -> tuple[str, str]:
             message = f"{message} {item['message']}".strip()
     # Wrappers say nothing by themselves: the first detail's code is the cause.
     inner = next((str(item["code"]) for item in error.get("details") or [] if _coded(item)), "")
-    if inner and code.lower() in ("", "deploymentfailed", "operationfailed", "badrequest", "conflict", "multipleerrors"):
+    if inner and code.lower() in (
+        "",
+        "deploymentfailed",
+        "operationfailed",
+        "badrequest",
+        "conflict",
+        "multipleerrors",
+    ):
         code = inner
     return code, message
 

@@ -108,7 +108,7 @@ class RoleAssignment(ArmResource):
             self.session.drop(key)
         path = f"{subscription}/providers/{self.type}"
         query = {"$filter": f"principalId eq '{principal}'"}
-        return self.session.once(key, lambda: self.client.list(path, self.type, query))
+        return self.session.once(key, lambda: self.client.pages(path, self.type, query))
 
     def create(self, desired: dict[str, Any]) -> Operation:
         principal, scope = str(self._principal()).lower(), str(self.scope.known("id"))

@@ -139,7 +139,9 @@ class Cluster(ArmResource):
 
     @staticmethod
     def _versions(observed: Observed, desired: dict[str, Any]) -> tuple[str, str]:
-        have = at(observed.raw, "properties.currentKubernetesVersion") or at(observed.raw, "properties.kubernetesVersion")
+        have = at(observed.raw, "properties.currentKubernetesVersion") or at(
+            observed.raw, "properties.kubernetesVersion"
+        )
         return str(have), str(at(desired, "properties.kubernetesVersion"))
 
 

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from .._engine.errors import Conflict
+from .._engine.errors import Conflict, NotFound
 from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field
 from .._engine.resource import Observed, Operation
 from .arm import ArmResource
@@ -43,7 +45,10 @@ class ResourceGroup(ArmResource):
         return super().delete(observed)
 
     def _strangers(self) -> list[str]:
-        found = self.client.list(f"{self.path}/resources", "Microsoft.Resources/resources")
+        try:
+            found = self.client.pages(f"{self.path}/resources", "Microsoft.Resources/resources")
+        except NotFound:
+            return []
         return sorted(
             f"{item.get('type')} {item.get('name')}" for item in found if not self.session.announced(item["id"])
         )
@@ -65,7 +70,10 @@ class Workspace(ArmResource):
     kind = "azure.logs.workspace"
     type = "Microsoft.OperationalInsights/workspaces"
     fields = ArmFields(
-        {**TRACKED, "properties.sku.name": Field(normalise=lambda v: "pergb2018" if v == "Standalone" else canonical(v))}
+        {
+            **TRACKED,
+            "properties.sku.name": Field(normalise=lambda v: "pergb2018" if v == "Standalone" else canonical(v)),
+        }
     )
     exposes = {"customer_id": "properties.customerId"}
     read_only = frozenset({"customerid", "createddate", "modifieddate", "lastskuupdate"})
@@ -74,6 +82,20 @@ class Workspace(ArmResource):
         # Without `force` the name stays taken for 14 days by a deleted workspace that keeps its data.
         url = self.client.url(self.path, self.type, {"force": "true"})
         return started(self.client.call("DELETE", url), self.client, deleting=True)
+
+
+def _same_categories(want: Any, have: Any) -> bool:
+    """The service shows every category it knows, the ones that are off too; groups stand beside categories."""
+
+    def on(items: Any) -> set[str]:
+        shown = (
+            str(item.get("category") or item.get("categoryGroup")).lower()
+            for item in items or []
+            if item.get("enabled")
+        )
+        return set(shown)
+
+    return on(want) == on(have)
 
 
 class DiagnosticSetting(ArmResource):
@@ -85,18 +107,15 @@ class DiagnosticSetting(ArmResource):
     fields = ArmFields(
         {
             "properties": MUTABLE,
-            "properties.logs": Field(normalise=canonical, key="category", open=True),
-            "properties.metrics": Field(key="category", open=True),
+            "properties.logs": Field(equal=_same_categories),
+            "properties.metrics": Field(equal=_same_categories),
             "properties.logAnalyticsDestinationType": Field(equal=dropped("AzureDiagnostics", "Dedicated")),
         }
     )
 
 
 class Lock(ArmResource):
-    """A resource lock: what carries it cannot be deleted by anybody before the lock is gone.
-
-    `guard`: why the lock must stay while the specification wants it, said when everything is to be destroyed.
-    """
+    """A resource lock: what carries it, and what lies in that, cannot be deleted by anybody before the lock is gone."""
 
     kind = "azure.authorization.lock"
     type = "Microsoft.Authorization/locks"
@@ -107,6 +126,20 @@ class Lock(ArmResource):
         if not self.present:
             return ""
         return "deletion_protection is on. To destroy it, set deletion_protection: false and run again."
+
+    @contextmanager
+    def lifted(self) -> Iterator[None]:
+        """Take the lock away while a part of what it protects is deleted on purpose. Locks count when a deletion is
+        asked for, not while it goes on. A process that dies in between leaves the lock to the next run."""
+        if self.session.read(self.path, self.type, direct=True) is None:
+            yield
+            return
+        self.client.send("DELETE", self.path, self.type)
+        try:
+            yield
+        finally:
+            if self.present:
+                self.client.send("PUT", self.path, self.type, self.desired())
 
 
 class Vault(ArmResource):
@@ -131,9 +164,7 @@ class Vault(ArmResource):
     @property
     def _deleted_path(self) -> str:
         place, name = self.session.site.region, self.path.rpartition("/")[2]
-        return (
-            f"{self.session.subscription}/providers/Microsoft.KeyVault/locations/{place}/deletedVaults/{name}"
-        )
+        return f"{self.session.subscription}/providers/Microsoft.KeyVault/locations/{place}/deletedVaults/{name}"
 
     def create(self, desired: dict[str, Any]) -> Operation:
         if self.session.read(self._deleted_path, self.type, direct=True) is not None:
@@ -171,4 +202,3 @@ class Key(ArmResource):
 
     def delete(self, observed: Observed) -> Operation:
         return Operation(done=True)
-

@@ -59,7 +59,9 @@ class Subnet(ArmResource):
             "properties.serviceEndpoints": Field(key="service"),
         }
     )
-    read_only = frozenset({"ipconfigurations", "privateendpoints", "serviceassociationlinks", "resourcenavigationlinks"})
+    read_only = frozenset(
+        {"ipconfigurations", "privateendpoints", "serviceassociationlinks", "resourcenavigationlinks"}
+    )
 
 
 class SecurityGroup(_Network):
@@ -67,7 +69,9 @@ class SecurityGroup(_Network):
 
     kind = "azure.network.security_group"
     type = "Microsoft.Network/networkSecurityGroups"
-    fields = ArmFields({**TRACKED, "properties.securityRules": NAMED_OPEN, "properties.defaultSecurityRules": NAMED_OPEN})
+    fields = ArmFields(
+        {**TRACKED, "properties.securityRules": NAMED_OPEN, "properties.defaultSecurityRules": NAMED_OPEN}
+    )
     read_only = frozenset({"defaultsecurityrules", "networkinterfaces", "subnets"})
 
 
@@ -179,7 +183,6 @@ class FlowLog(ArmResource):
 
     def _watcher(self) -> str | None:
         path = f"{self.session.subscription}/providers/Microsoft.Network/networkWatchers"
-        found = self.session.once("watchers", lambda: self.client.list(path, "Microsoft.Network/networkWatchers"))
+        found = self.session.once("watchers", lambda: self.client.pages(path, "Microsoft.Network/networkWatchers"))
         here = self.session.site.region.lower()
         return next((str(item["id"]) for item in found if str(item.get("location", "")).lower() == here), None)
-

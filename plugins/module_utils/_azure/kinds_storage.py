@@ -39,7 +39,7 @@ class StorageAccount(ArmResource):
 
     def check_delete(self, observed: Observed) -> str:
         containers = f"{self.path}/blobServices/default/containers"
-        found = self.client.list(containers, "Microsoft.Storage/storageAccounts/blobServices/containers")
+        found = self.client.pages(containers, "Microsoft.Storage/storageAccounts/blobServices/containers")
         strangers = sorted(
             item["name"]
             for item in found
@@ -170,4 +170,3 @@ class ManagementPolicy(_OfAccount):
             "properties.policy.rules[].definition.filters": Field(exact=True),
         }
     )
-

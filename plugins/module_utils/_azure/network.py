@@ -37,7 +37,11 @@ from .security import data_rules, endpoint_rules
 _NET = "Microsoft.Network"
 _NAT_SKUS = ("Standard", "StandardV2")
 # Services that the platform's data stores use through private endpoints or VNet integration.
-_DEFAULT_ZONES = ("{base}.private.postgres.database.azure.com", "privatelink.blob.core.windows.net", "privatelink.redis.azure.net")
+_DEFAULT_ZONES = (
+    "{base}.private.postgres.database.azure.com",
+    "privatelink.blob.core.windows.net",
+    "privatelink.redis.azure.net",
+)
 
 
 class NetworkBuilder:
@@ -98,8 +102,9 @@ class NetworkBuilder:
             outputs=lambda: {
                 "resource_group": self.group.out("id"),
                 "vnet": vnet.out("id"),
-                "subnets": {name: item.out("id") for name, item in
-                            (("nodes", nodes), ("data", data), ("endpoints", endpoints))},
+                "subnets": {
+                    name: item.out("id") for name, item in (("nodes", nodes), ("data", data), ("endpoints", endpoints))
+                },
                 "nat_addresses": [address.out("address")] if address else [],
                 "private_dns_zones": {zone.name: zone.out("id") for zone in zones},
                 "addresses": addresses.as_dict(),
@@ -165,9 +170,7 @@ class NetworkBuilder:
                 "publicIpAddresses": [{"id": address.out("id")}],
             },
         }
-        return self._add(
-            NatGateway, name, self._path("natGateways", name), body, needs=[address], present=wanted
-        )
+        return self._add(NatGateway, name, self._path("natGateways", name), body, needs=[address], present=wanted)
 
     def _dns(self, vnet: VirtualNetwork) -> list[PrivateZone]:
         given = self.spec.azure.private_dns_zones
@@ -256,7 +259,9 @@ class NetworkBuilder:
     def _existing(self, subnet_id: str) -> Built:
         """A subnet that is only referred to; what the site itself makes lies in its own group."""
         if "/subnets/" not in subnet_id.lower():
-            raise SpecError("network.azure.existing_subnet_id: give the id of a subnet (/subscriptions/.../subnets/<name>).")
+            raise SpecError(
+                "network.azure.existing_subnet_id: give the id of a subnet (/subscriptions/.../subnets/<name>)."
+            )
         group = self.groups.main(self.spec.azure.resource_group)
         subnet = Subnet(self.session, subnet_id.rpartition("/")[2], subnet_id, dict, managed=False)
         addresses = self.spec.allocate(self.site) if self.spec.addresses else None
@@ -278,8 +283,6 @@ class NetworkBuilder:
 
     def _add(self, kind: type[Any], name: str, path: str, body: dict[str, Any], **options: Any) -> Any:
         options.setdefault("parent", self.group)
-        resource: ArmResource = kind(
-            self.session, name, path, lambda: dict(body), managed=self.managed, **options
-        )
+        resource: ArmResource = kind(self.session, name, path, lambda: dict(body), managed=self.managed, **options)
         self.resources.append(resource)
         return resource

@@ -63,8 +63,8 @@ def look(client: Client, handle: Handle) -> Progress:
     if not state and not handle.status:
         state = word(answer.body)
     if state.lower() in FAILED:
-        error = from_operation(answer.body)
-        return Progress(State.FAILED, error.message, error=error)
+        failure = from_operation(answer.body)
+        return Progress(State.FAILED, failure.message, error=failure)
     if state.lower() in SETTLED and (state or not handle.status):
         return Progress(State.DONE)
     return Progress(State.RUNNING, state, answer.retry_after)
@@ -83,4 +83,3 @@ def _trusted(url: str, client: Client) -> bool:
     """The token goes to the resource manager and its regional hosts alone, whatever a header says."""
     host, own = urlparse(url).netloc.lower(), urlparse(client.base_url).netloc.lower()
     return host == own or host.endswith("." + own)
-

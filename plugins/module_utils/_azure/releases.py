@@ -36,7 +36,10 @@ def refusal(have: str, want: str) -> str:
     at, to = minor(have), minor(want)
     patches = [int(part.split(".")[2]) for part in (have, want) if part.count(".") == 2]
     if to < at or (to == at and len(patches) == 2 and patches[1] < patches[0]):
-        return f"the cluster runs Kubernetes {have}, and AKS never goes back to {want}. Write version: '{have}' or leave it out."
+        return (
+            f"the cluster runs Kubernetes {have}, and AKS never goes back to {want}. "
+            f"Write version: '{have}', or leave it out."
+        )
     if to[1] - at[1] > _SKEW:
         return (
             f"from Kubernetes {have} to {want} the nodes would fall too far behind their control plane. "

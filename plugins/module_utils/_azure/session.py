@@ -49,14 +49,14 @@ class Session:
         try:
             if not direct and self._expected[collection] > 1:
                 found = self.once(collection, lambda: self._listed(collection, kind))
-                return found.get(path.lower())  # type: ignore[no-any-return]
+                return found.get(path.lower())
             body = self.client.get(path, kind)
         except NotFound:
             return None
         return body if isinstance(body, dict) else None
 
     def _listed(self, collection: str, kind: str) -> dict[str, Any]:
-        return {str(item.get("id", "")).lower(): item for item in self.client.list(collection, kind)}
+        return {str(item.get("id", "")).lower(): item for item in self.client.pages(collection, kind)}
 
     def once(self, key: str, ask: Callable[[], T]) -> T:
         """The answer to a question that is asked once per run, whoever asks first. Failures are not kept."""
@@ -72,7 +72,7 @@ class Session:
                 with self._guard:
                     self._answers.pop(key, None)
                 future.set_exception(error)
-        return future.result()  # type: ignore[no-any-return]
+        return future.result()
 
     def drop(self, key: str) -> None:
         """Forget an answer."""

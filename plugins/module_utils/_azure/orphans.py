@@ -1,0 +1,74 @@
+# Copyright: multicloud.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is left of a site: everything with its tags, and everything in its own groups, that no specification holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .._engine.errors import AuthError, NotFound
+from .._engine.retry import retry_call
+from .session import Session
+
+_RESOURCES = "Microsoft.Resources/resources"
+_GROUPS = "Microsoft.Resources/resourceGroups"
+_VAULTS = "Microsoft.KeyVault/vaults"
+
+
+def orphans(session: Session, own_groups: Iterable[str], known: set[str]) -> list[dict[str, str]]:
+    """{kind, id, name} of each. What a living cluster keeps in its node group is its own."""
+    owner = session.site.owner
+    kept = {identity.lower() for identity in known}
+    groups = _ask(session, f"{session.subscription}/resourcegroups", _GROUPS)
+    ours = [group for group in groups if owner.owns(group.get("tags") or {})]
+    clusters = tuple(
+        str(group["id"]).lower() + "/" for group in groups if str(group.get("managedBy") or "").lower() in kept
+    )
+    found: dict[str, dict[str, str]] = {}
+
+    def note(item: dict[str, Any]) -> None:
+        identity = str(item.get("id", ""))
+        if identity.lower() in kept or f"{identity.lower()}/".startswith(clusters or ("\0",)):
+            return
+        kind = str(item.get("type", ""))
+        found[identity.lower()] = {"kind": kind, "id": identity, "name": str(item.get("name", ""))}
+
+    for group in ours:
+        note(group)
+    query = {"$filter": f"tagName eq 'site' and tagValue eq '{owner.site}'"}
+    for item in _ask(session, f"{session.subscription}/resources", _RESOURCES, query):
+        # The list does not show tags while it is filtered by one.
+        if "tags" not in item or owner.owns(item.get("tags") or {}):
+            note(item)
+    names = {str(group["name"]).lower() for group in groups}
+    for name in own_groups:
+        if name.lower() in names:
+            for item in _ask(session, f"{session.group_path(name)}/resources", _RESOURCES):
+                note(item)
+    for vault in _deleted_vaults(session):
+        note(vault)
+    return sorted(found.values(), key=lambda item: (item["kind"], item["name"]))
+
+
+def _ask(session: Session, path: str, kind: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    try:
+        return retry_call(lambda: session.client.pages(path, kind, query), session.clock)
+    except NotFound:
+        return []
+
+
+def _deleted_vaults(session: Session) -> list[dict[str, Any]]:
+    """Our vaults that are deleted and could still be purged. Protected ones go when their time is over."""
+    path = f"{session.subscription}/providers/Microsoft.KeyVault/deletedVaults"
+    try:
+        found = _ask(session, path, _VAULTS)
+    except AuthError:
+        return []  # listing them needs a right of its own, and they cost nothing
+    return [
+        {**item, "type": "Microsoft.KeyVault/deletedVaults"}
+        for item in found
+        if session.site.owner.owns((item.get("properties") or {}).get("tags") or {})
+        and not (item.get("properties") or {}).get("purgeProtectionEnabled")
+    ]
