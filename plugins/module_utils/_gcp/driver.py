@@ -14,7 +14,7 @@ from .._engine.errors import AuthError, NotFound
 from .._engine.retry import retry_call
 from .._engine.survey import Planned
 from .._spec.site import Site
-from . import cluster, errors, network, object_store, services
+from . import cluster, errors, network, object_store, orphans, preflight, services
 from .client import Cloud, check_credentials
 
 
@@ -82,8 +82,10 @@ class GcpDriver:
             resource.needs = (*resource.needs, self._switch)
         return Built([self._switch, *built.resources], built.exports, built.outputs)
 
+    # -- checks ----------------------------------------------------------------------------------------------------
+
     def preflight(self, planned: Sequence[Planned]) -> list[str]:
-        return []
+        return preflight.problems(self.cloud, planned)
 
     def orphans(self, known: set[str]) -> list[dict[str, str]]:
-        return []
+        return orphans.find(self.cloud, known)
