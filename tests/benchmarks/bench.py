@@ -16,14 +16,11 @@ from typing import Any
 
 import yaml
 
+from sandbox.fixture import Sandbox
+from tests.benchmarks.measure import Cost, run
+from tests.benchmarks.sites import inventory
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from tests.benchmarks.sites import inventory  # noqa: E402
-
-from sandbox.fixture import Sandbox  # noqa: E402 - the checkout is not installed
-from tests.benchmarks.measure import Cost, run  # noqa: E402
-
 PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 HERE = Path(__file__).parent
 SCALE = 20.0  # realistic profile: 9 minutes of EKS pass in 27 s
