@@ -15,9 +15,11 @@ LINK := $(COLLECTIONS)/ansible_collections/multicloud/platform
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PYTHON_LOOKS := python3 python3.13 python3.12 python3.11
+# How many gates, and how many test processes, run side by side.
 JOBS ?= 2
 WORKERS ?= 2
 REPORTS ?= $(CURDIR)/reports
+PLATFORM ?= ml-platform
 PLAY := ansible-playbook -i inventories/sandbox -e platform_report_dir=$(REPORTS)
 
 GATES := format types imports yaml docs changelog lint-ansible sanity importer artefact
@@ -26,13 +28,13 @@ GATES := format types imports yaml docs changelog lint-ansible sanity importer a
 .PHONY: rollout plan destroy
 rollout: sandbox-up $(LINK) ## Start the sandbox and roll the three sites out
 	@$(PLAY) playbooks/site.yml $(ARGS)
-	@python tests/gates/standing.py $(REPORTS)
+	@python tools/standing.py $(REPORTS)
 
 plan: sandbox-up $(LINK) ## Say what a rollout would change, and change nothing
 	@$(PLAY) playbooks/plan.yml $(ARGS)
 
 destroy: sandbox-up $(LINK) ## Remove the three sites; the sandbox stays up
-	@$(PLAY) playbooks/destroy.yml -e platform_confirm_destroy=$$($(MAKE) platform-name) $(ARGS)
+	@$(PLAY) playbooks/destroy.yml -e confirm=$(PLATFORM) $(ARGS)
 
 .PHONY: sandbox-up sandbox-down sandbox-status
 sandbox-up: $(VENV)/.run ## Start the emulated clouds that do not run yet (ports: SANDBOX_AWS_PORT ...)

@@ -18,6 +18,8 @@ for module in "$top"/plugins/modules/*.py; do
   ansible-doc --type module --json "$name" >/dev/null
   echo "ansible-doc $name: ok"
 done
+ansible-builder introspect "$place/collections" | tee "$place/dependencies"
+grep -q boto3 "$place/dependencies"
 for playbook in "$top"/playbooks/*.yml; do
   name=multicloud.platform.$(basename "$playbook" .yml)
   ansible-playbook -i localhost, --syntax-check "$name"

@@ -1,2 +1,2 @@
 # Types, over the collection, the sandbox and the tests.
-mypy plugins/module_utils sandbox tests
+mypy plugins sandbox tests tools

@@ -1,0 +1,55 @@
+"""What stands where after a rollout, and what to look at next: `python tools/standing.py <report directory>`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main(directory: Path) -> int:
+    """Print the sites of the reports in a directory. Returns the exit status: 1 when there is none."""
+    reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(directory.glob("*.json"))]
+    sites = [report for report in reports if report.get("mode") == "apply"]
+    if not sites:
+        print(f"No site has reported to {directory}.", file=sys.stderr)
+        return 1
+    print("\nWhat stands where")
+    for report in sites:
+        for line in describe(report):
+            print(f"  {line}")
+    here = Path.cwd()
+    shown = directory.relative_to(here) if directory.is_relative_to(here) else directory
+    print("\nWhat to look at next")
+    for what, why in (
+        (f"{shown}/timeline.html", "what took how long, site by site, with the critical path"),
+        (f"{shown}/<site>.json", "every object, every change, ids and addresses"),
+        ("make rollout", "again: nothing changes"),
+        ("make plan", "what a change in inventories/sandbox/group_vars would do"),
+        ("make sandbox-status", "where the emulated clouds listen; their request logs are in .sandbox/"),
+        ("make destroy", "removes the three sites, and shows that nothing is left"),
+    ):
+        print(f"  {what:<24} {why}")
+    return 0
+
+
+def describe(report: dict[str, Any]) -> list[str]:
+    """One site in a few lines."""
+    site, outputs = report["site"], report.get("outputs") or {}
+    objects = [item for item in report["resources"] if item["status"] == "ok" and item["action"] != "delete"]
+    place = " ".join(str(site[key]) for key in ("cloud", "region") if site.get(key))
+    lines = [f"{site['name']:<12} {place:<24} {len(objects)} objects"]
+    cluster = outputs.get("cluster") or {}
+    if cluster.get("endpoint"):
+        name = cluster.get("name", "")
+        lines.append(f"{'':<12} cluster {name} {cluster.get('version', '')}".rstrip() + f", API {cluster['endpoint']}")
+    buckets = (outputs.get("object_store") or {}).get("buckets") or {}
+    names = sorted(buckets) if isinstance(buckets, dict) else sorted(bucket["name"] for bucket in buckets)
+    if names:
+        lines.append(f"{'':<12} buckets {', '.join(names)}")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
