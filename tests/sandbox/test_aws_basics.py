@@ -138,6 +138,53 @@ def test_unknown_parameters_are_refused(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
+    ("service", "operation", "options", "change", "code"),
+    [
+        ("eks", "list_clusters", {}, None, None),
+        (
+            "eks",
+            "create_cluster",
+            {"name": "a", "roleArn": "r", "resourcesVpcConfig": {"subnetIds": ["s"]}},
+            (b'"subnetIds"', b'"colour": 1, "subnetIds"'),
+            "InvalidParameterException",
+        ),
+        ("kms", "create_key", {}, (b"{}", b'{"Colour": "blue"}'), "ValidationException"),
+        ("logs", "create_log_group", {"logGroupName": "a"}, (b"{", b'{"colour": 1, '), "ValidationException"),
+        (
+            "s3",
+            "put_bucket_versioning",
+            {"Bucket": "b", "VersioningConfiguration": {"Status": "Enabled"}},
+            (b"<Status>", b"<Colour>blue</Colour><Status>"),
+            "MalformedXML",
+        ),
+        ("iam", "create_role", {"RoleName": "a", "AssumeRolePolicyDocument": "{}"}, ("Colour", "x"), "ValidationError"),
+    ],
+)
+def test_unknown_fields_are_refused_in_every_protocol(
+    sandbox: Sandbox, service: str, operation: str, options: dict[str, Any], change: Any, code: str | None
+) -> None:
+    loose = client(sandbox, service)
+
+    def edit(params: dict[str, Any], **_: Any) -> None:
+        if change and isinstance(params["body"], dict):
+            params["body"][change[0]] = change[1]
+        elif change:
+            assert change[0] in params["body"]
+            params["body"] = params["body"].replace(*change, 1)
+            params["headers"].pop("Content-MD5", None)
+            for name in [name for name in params["headers"] if "checksum" in name.lower()]:
+                params["headers"].pop(name)
+
+    loose.meta.events.register("before-call", edit)
+    if code is None:
+        getattr(loose, operation)(**options)
+        return
+    with pytest.raises(ClientError) as error:
+        getattr(loose, operation)(**options)
+    assert refusal(error) == (code, 400)
+
+
+@pytest.mark.parametrize(
     ("service", "operation", "code", "status"),
     [
         ("ec2", "describe_vpcs", "RequestLimitExceeded", 503),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..hooks import Hooks, Service
 from ..world import World
-from . import blackholes
+from . import fields
 from .dependencies import Dependencies
 from .endpoints import Endpoints
 from .idempotency import Idempotency
@@ -16,7 +16,7 @@ class Ec2:
     """All additions to moto's EC2."""
 
     def __init__(self, world: World) -> None:
-        blackholes.install()
+        fields.install()
         nat = NatGateways(world)
         self._parts: tuple[Service, ...] = (
             nat,

@@ -1,0 +1,33 @@
+"""Fields of EC2's answers that moto does not fill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.ec2.models.route_tables import Route, RouteTable
+from moto.ec2.models.subnets import Subnet
+from moto.ec2.models.vpcs import VPCEndPoint
+
+# What AWS answers for objects on which nobody has set it.
+_CONSTANT: dict[type, dict[str, Any]] = {
+    Subnet: {"enable_dns64": False, "map_customer_owned_ip_on_launch": False},
+    RouteTable: {"propagating_vgws": []},
+    VPCEndPoint: {"requester_managed": False},
+}
+
+
+def _state(route: Any) -> str:
+    nat, gateway = route.nat_gateway, route.gateway
+    if nat is not None and nat.state in ("deleting", "deleted", "failed"):
+        return "blackhole"
+    if gateway is not None and hasattr(gateway, "vpc") and gateway.vpc is None:
+        return "blackhole"
+    return "active"
+
+
+def install() -> None:
+    """Fill them. A route is a ``blackhole`` when its NAT or internet gateway is not there; moto says ``active``."""
+    Route.state = property(_state)  # type: ignore[assignment,method-assign]
+    for kind, values in _CONSTANT.items():
+        for name, value in values.items():
+            setattr(kind, name, value)
