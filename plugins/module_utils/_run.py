@@ -89,6 +89,8 @@ def execute(
         entry.started += prepared  # counted from the beginning of this call, like report.seconds
     if options.state == "present":
         report.outputs = {name: part.outputs() for name, part in built.items()}
+        if network is not None and not network.existing:
+            report.outputs["network"]["addresses"] = network.allocate(site).as_dict()
     report.outputs["resolved"] = {
         name: as_dict(spec)
         for name, spec in (("network", network), ("cluster", cluster), ("object_store", store))

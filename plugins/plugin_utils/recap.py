@@ -19,14 +19,15 @@ _MARKS = {"create": "+", "update": "~", "replace": "!", "delete": "-", "none": "
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
 _HEADS = {"plan": "plan, nothing was changed", "apply": "rolled out", "destroy": "destroyed"}
 _VALUE = 44
-_OUTPUTS = 12
 
 
 def recap(report: Mapping[str, Any]) -> str:
     """The table: one row per object that changes, what changes in it, counts, and what stands now."""
     lines = [_heading(report), *_rows(report), _INDENT + summary(report)]
+    if report["failed"] and not report["counts"]["failed"]:
+        lines += _wrap(report["msg"], _INDENT)
     if report["mode"] == "apply" and not report["failed"]:
-        lines += _outputs(report["outputs"])
+        lines += [_cut(line, WIDTH) for line in _standing(report["outputs"])]
     lines += _orphans(report)
     return "\n".join(lines)
 
@@ -39,7 +40,7 @@ def summary(report: Mapping[str, Any]) -> str:
     else:
         parts = [f"{counted[name]} {word}" for name, word in _DONE.items() if counted[name]]
     if counted["none"]:
-        parts.append(f"{counted['none']} {'gone already' if report['state'] == 'absent' else 'unchanged'}")
+        parts.append(f"{counted['none']} unchanged")
     parts += [f"{counted[name]} {name.upper()}" for name in ("failed", "skipped") if counted[name]]
     if report["failed"] and not any(counted.values()):
         return "nothing was touched"
@@ -64,7 +65,8 @@ def _rows(report: Mapping[str, Any]) -> Iterator[str]:
     if not items:
         return
     kind_width = min(_KIND, max(len(item["kind"]) for item in items))
-    name_width = min(WIDTH - kind_width - 24, max(len(item["name"]) for item in items))
+    room = WIDTH - kind_width - (15 if report["mode"] == "plan" else 24)
+    name_width = min(room, max(len(item["name"]) for item in items))
     for item in items:
         status = item.get("status", "ok")
         time = "" if report["mode"] == "plan" else duration(item["seconds"]) if status == "ok" else status.upper()
@@ -80,27 +82,28 @@ def _details(item: Mapping[str, Any], status: str) -> Iterator[str]:
         for change in item["changes"]:
             yield from _wrap(f"{change['field']}: {_value(change['before'])} -> {_value(change['after'])}", indent)
     error = item.get("error", "").removeprefix(f"{item['kind']} {item['name']}: {item['action']}: ")
-    for text in (item.get("note", ""), error if status == "failed" else ""):
-        if text:
-            yield from _wrap(text, indent)
+    if item.get("note"):
+        wrapped = _wrap(item["note"], indent)
+        # The chain of what stopped a skipped object can be long, and its first link is enough.
+        yield from wrapped[:1] if status == "skipped" else wrapped
+    if status == "failed" and error:
+        yield from _wrap(error, indent)
 
 
-def _outputs(outputs: Mapping[str, Any]) -> list[str]:
-    """What stands, as far as it is short: names, ids and addresses."""
-    found = [(path, value) for path, value in _scalars("", outputs) if not path.startswith("resolved.")]
-    shown = [(path, value) for path, value in found if len(path) + len(value) + 4 <= WIDTH][:_OUTPUTS]
-    if not shown:
-        return []
-    width = max(len(path) for path, _value_ in shown)
-    return [f"{_INDENT}{path:<{width}}  {value}" for path, value in shown if width + len(value) + 4 <= WIDTH]
-
-
-def _scalars(path: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _scalars(f"{path}.{key}" if path else str(key), item)
-    elif isinstance(value, (str, int, float)) and value != "":
-        yield path, str(value)
+def _standing(outputs: Mapping[str, Any]) -> Iterator[str]:
+    """What stands now, in what every cloud tells: address block, cluster and how to reach it, buckets."""
+    block = outputs.get("network", {}).get("addresses", {}).get("block")
+    if block:
+        yield f"{_INDENT}network  {block}"
+    cluster = outputs.get("cluster", {})
+    facts = [str(cluster[name]) for name in ("name", "version") if cluster.get(name)]
+    if facts:
+        yield f"{_INDENT}cluster  {'  '.join(facts)}"
+    if cluster.get("endpoint"):
+        yield f"{_INDENT}         {cluster['endpoint']}"
+    for name, bucket in outputs.get("object_store", {}).get("buckets", {}).items():
+        place = bucket.get("url") or bucket.get("name", "") if isinstance(bucket, Mapping) else bucket
+        yield f"{_INDENT}bucket   {name}  {place}"
 
 
 def _orphans(report: Mapping[str, Any]) -> list[str]:

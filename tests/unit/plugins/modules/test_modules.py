@@ -46,7 +46,8 @@ def test_site_converges_then_changes_nothing(call: Any) -> None:
     assert set(first) == KEYS
     assert set(actions(first).values()) == {"create"}
     assert len(actions(first)) == 7  # vpc, 3 subnets, cluster, pool, bucket
-    assert first["outputs"]["network"] == {"id": "id-mlp-aws-dev-net"}
+    assert first["outputs"]["network"]["id"] == "id-mlp-aws-dev-net"
+    assert first["outputs"]["network"]["addresses"]["block"] == "10.0.0.0/13"
     assert first["outputs"]["resolved"]["cluster"]["node_pools"][0]["max_size"] == 5
     assert first["site"]["name"] == "aws-dev"
     again = call("site", params())

@@ -54,7 +54,12 @@ def test_table_of_a_rollout(reports: Any, recap: Any) -> None:
                 item("mlp-general", "update", seconds=45.0, changes=[change]),
                 item("mlp-role", "none"),
             ],
-            outputs={"cluster": {"endpoint": "https://k8s"}, "resolved": {"cluster": {"size": "small"}}},
+            outputs={
+                "network": {"addresses": {"block": "10.8.0.0/13"}},
+                "cluster": {"name": "mlp", "version": "1.34", "endpoint": "https://k8s", "id": "x"},
+                "object_store": {"buckets": {"models": {"name": "mlp-models-1", "url": "gs://mlp-models-1"}}},
+                "resolved": {"cluster": {"size": "small"}},
+            },
         )
     )
     assert table.splitlines() == [
@@ -63,7 +68,10 @@ def test_table_of_a_rollout(reports: Any, recap: Any) -> None:
         "  ~ update   aws.thing  mlp-general      45s",
         "        scalingConfig.maxSize: 5 -> 7",
         "  1 created, 1 updated, 1 unchanged",
-        "  cluster.endpoint  https://k8s",
+        "  network  10.8.0.0/13",
+        "  cluster  mlp  1.34",
+        "           https://k8s",
+        "  bucket   models  gs://mlp-models-1",
     ]
 
 
@@ -107,7 +115,12 @@ def test_nothing_is_wider_than_a_hundred_columns(reports: Any, recap: Any) -> No
     ]
     resources[0] |= {"changes": [change], "note": "why " * 50}
     table = recap(
-        report(reports, resources, outputs={"a": long * 2}, orphans=[{"kind": "k", "name": long, "id": long}])
+        report(
+            reports,
+            resources,
+            outputs={"cluster": {"name": long * 2}},
+            orphans=[{"kind": "k", "name": long, "id": long}],
+        )
     )
     assert max(map(len, table.splitlines())) <= 100
     assert "-1 " in table  # names differ at their ends: those stay
@@ -117,7 +130,7 @@ def test_a_module_that_could_not_start_gives_its_message(reports: Any, recap: An
     made = reports.site_report({"msg": "missing argument"}, run="r", host="gcp-dev", state="present", check=False)
     assert made["failed"]
     assert made["msg"] == "missing argument"
-    assert recap(made).splitlines() == ["gcp-dev: FAILED, 0.0s", "  nothing was touched"]
+    assert recap(made).splitlines() == ["gcp-dev: FAILED, 0.0s", "  nothing was touched", "  missing argument"]
 
 
 def test_sites_that_report_at_once_all_stand_in_the_plan(reports: Any, tmp_path: Path) -> None:
