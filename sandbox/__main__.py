@@ -81,7 +81,8 @@ def _up(options: argparse.Namespace) -> int:
         for cloud in _clouds(options)
     ]
     for running in lifecycle.up(wanted):
-        print(f"{running.cloud:6} {running.url} (pid {running.pid})")
+        what = "started" if running.fresh else "was running already"
+        print(f"{running.cloud:6} {running.url} (pid {running.pid}, {what})")
     print(f"environment: {directory / 'environment.json'}")
     return 0
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,13 @@ class SandboxError(Exception):
 
 @dataclass(frozen=True)
 class Running:
-    """One emulator that answers."""
+    """One emulator that answers; ``fresh`` when the call that returned it has started it."""
 
     cloud: str
     pid: int
     port: int
     url: str
+    fresh: bool = field(default=False, compare=False)
 
 
 def default_directory() -> Path:
@@ -118,7 +119,8 @@ def up(wanted: Iterable[Options]) -> list[Running]:
     try:
         for option in options:
             if option.cloud in started:
-                running[option.cloud] = wait_healthy(option.cloud, started[option.cloud], option.directory)
+                found = wait_healthy(option.cloud, started[option.cloud], option.directory)
+                running[option.cloud] = replace(found, fresh=True)
     except SandboxError:
         for process in started.values():
             process.terminate()

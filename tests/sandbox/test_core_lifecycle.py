@@ -36,7 +36,9 @@ def test_up_status_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         settings = json.loads((tmp_path / "environment.json").read_text())
         assert settings["clouds"]["aws"]["endpoints"] == {"default": first.url}
         assert settings["environment"]["AWS_ENDPOINT_URL"] == first.url
+        assert "started" in capsys.readouterr().out
         assert main(arguments(tmp_path, "up", "--aws-port", "0")) == 0
+        assert "was running already" in capsys.readouterr().out
         assert lifecycle.find("aws", tmp_path) == first
         assert main(arguments(tmp_path, "up", "--aws-port", "1")) == 1
         capsys.readouterr()
