@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from .._engine.errors import NotFound
 from .._engine.plan import Plan
-from .._engine.resource import Observed, Operation, Progress, Recovery, Resource, Status
+from .._engine.resource import DONE, Observed, Operation, Progress, Recovery, Resource, Status
 from .bodies import changeable, created, merged, writable
 from .fields import ArmFields
 from .operations import FAILED, SETTLED, look, started, word
@@ -28,7 +28,8 @@ class ArmResource(Resource):
     PUT replaces the whole, and what is observed goes under what is desired. tag_patch: a change of tags alone needs
     no PUT. read_only: members of observed bodies that must not be sent back. exposes: outputs by their dotted path in
     the observed body. conditional: a PUT is based on the observed etag, so that it can never undo what somebody else
-    changed in between.
+    changed in between. permanent: exists as long as its parent does, and only goes with it. inner: is deleted with
+    its parent, so that it needs a deletion of its own only while the parent stays.
     """
 
     type: ClassVar[str]
@@ -39,7 +40,10 @@ class ArmResource(Resource):
     tag_patch: ClassVar[bool] = False
     conditional: ClassVar[bool] = False
     read_only: ClassVar[frozenset[str]] = frozenset()
+    permanent: ClassVar[bool] = False
+    inner: ClassVar[bool] = False
     exposes: ClassVar[Mapping[str, str]] = {}
+    _gone = False
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class ArmResource(Resource):
         self.client = session.client
         self.path = path
         self.parent = parent
+        self.raw: dict[str, Any] | None = None  # what the last read showed
         self._body = body
         self.guard: Any = None  # a lock on its parent, which has to be lifted to delete it
         self._direct = False  # after a change only the object's own GET tells the truth, not a list made before
@@ -86,14 +91,23 @@ class ArmResource(Resource):
     # -- what there is ---------------------------------------------------------------------------------------------
 
     def read(self) -> Observed | None:
-        if self.parent is not None and not self.parent.outputs:
+        if self._gone or (self.parent is not None and not self.parent.outputs):
             return None  # what lies in an object that does not exist does not exist
         raw = self.fetch()
+        self.raw = raw
         return None if raw is None else self.observe(raw)
 
     def fetch(self) -> dict[str, Any] | None:
         """The object as the service shows it, or None."""
+        if not self._direct and isinstance(self.parent, ArmResource) and self.parent.raw is not None:
+            shown = self.within(self.parent.raw)
+            if shown is not None:
+                return shown or None
         return self.session.read(self.path, self.type, direct=self._direct)
+
+    def within(self, parent: dict[str, Any]) -> dict[str, Any] | None:
+        """The object as its parent shows it, {} if the parent shows that there is none, None if it does not tell."""
+        return None
 
     def observe(self, raw: dict[str, Any]) -> Observed:
         state = word(raw).lower()
@@ -155,11 +169,15 @@ class ArmResource(Resource):
         return started(self.client.send(method, self.path, self.type, body, etag), self.client)
 
     def delete(self, observed: Observed) -> Operation:
+        # An object that the specification wants is deleted only when all of its site is, its parent with it.
+        if self.permanent or (self.inner and self.present):
+            self._gone = True
+            return DONE
         try:
             with self.guard.lifted() if self.guard is not None else nullcontext():
                 answer = self.client.send("DELETE", self.path, self.type)
         except NotFound:
-            return Operation(done=True)
+            return DONE
         return started(answer, self.client, deleting=True)
 
     def poll(self, operation: Operation) -> Progress:

@@ -151,6 +151,7 @@ class AgentPool(ArmResource):
     kind = "azure.container.agent_pool"
     type = "Microsoft.ContainerService/managedClusters/agentPools"
     tracked = False
+    inner = True
     fields = ArmFields({"properties": MUTABLE, **_pool_fields("properties")})
     read_only = frozenset({"currentorchestratorversion", "nodeimageversion", "status"})
     exposes = {"mode": "properties.mode"}
@@ -164,6 +165,14 @@ class AgentPool(ArmResource):
     @classmethod
     def comparable(cls, body: dict[str, Any]) -> dict[str, Any]:
         return {**body, "properties": _counts(body.get("properties") or {})}
+
+    def within(self, parent: dict[str, Any]) -> dict[str, Any] | None:
+        name = self.path.rpartition("/")[2]
+        for profile in at(parent, "properties.agentPoolProfiles") or []:
+            if profile.get("name") == name:
+                shown = {key: value for key, value in profile.items() if key != "name"}
+                return {"id": f"{parent['id']}/agentPools/{name}", "name": name, "properties": shown}
+        return {}
 
     def desired(self) -> dict[str, Any]:
         body = super().desired()
@@ -186,6 +195,7 @@ class MaintenanceConfiguration(ArmResource):
     kind = "azure.container.maintenance"
     type = "Microsoft.ContainerService/managedClusters/maintenanceConfigurations"
     tracked = False
+    inner = True
     fields = ArmFields(
         {
             "properties": MUTABLE,

@@ -189,6 +189,7 @@ class Key(ArmResource):
     type = "Microsoft.KeyVault/vaults/keys"
     tracked = False
     replaceable = False
+    permanent = True
     fields = ArmFields(
         {
             "tags": MUTABLE,
@@ -200,5 +201,3 @@ class Key(ArmResource):
     )
     exposes = {"versioned": "properties.keyUriWithVersion", "versionless": "properties.keyUri", "name": "name"}
 
-    def delete(self, observed: Observed) -> Operation:
-        return Operation(done=True)

@@ -10,7 +10,7 @@ from typing import Any
 from .._engine.errors import NotYetConsistent
 from .._engine.fields import IMMUTABLE, MUTABLE, Field, Mode
 from .._engine.resource import Observed, Operation
-from .arm import ArmResource, Body
+from .arm import ArmResource, Body, at
 from .fields import NAMED, NAMED_OPEN, ORDERED, REFERENCE, TRACKED, ArmFields, canonical
 from .session import Session
 
@@ -39,6 +39,16 @@ class VirtualNetwork(_Network):
         }
     )
 
+    def check_delete(self, observed: Observed) -> str:
+        subnets = at(observed.raw, "properties.subnets") or []
+        strangers = sorted(item["name"] for item in subnets if not self.session.announced(item["id"]))
+        if not strangers:
+            return ""
+        return (
+            f"the VNet has subnets that the specification does not name: {', '.join(strangers)}. "
+            "Deleting the VNet would delete them: remove them first."
+        )
+
 
 class Subnet(ArmResource):
     """A subnet. Not tagged: it belongs to whom its VNet belongs."""
@@ -46,6 +56,7 @@ class Subnet(ArmResource):
     kind = "azure.network.subnet"
     type = "Microsoft.Network/virtualNetworks/subnets"
     tracked = False
+    inner = True
     conditional = True
     fields = ArmFields(
         {
@@ -136,6 +147,7 @@ class Peering(ArmResource):
     kind = "azure.network.peering"
     type = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
     tracked = False
+    inner = True
     fields = ArmFields({"properties": MUTABLE, "properties.remoteVirtualNetwork": _IMMUTABLE_WORDS})
     read_only = frozenset({"remotevirtualnetworkencryption", "peeringstate", "resourceguid"})
 

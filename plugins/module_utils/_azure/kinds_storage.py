@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 from .._engine.errors import AuthError, CloudError
 from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field
@@ -57,22 +57,9 @@ class _OfAccount(ArmResource):
     """What lies in a storage account. Not tagged: it belongs to whom the account belongs."""
 
     tracked = False
-    # What exists as long as its account does: it is reset by nobody and goes with the account.
-    permanent: ClassVar[bool] = False
-    _gone = False
-
-    def read(self) -> Observed | None:
-        return None if self._gone else super().read()
-
-    def delete(self, observed: Observed) -> Operation:
-        if not self.permanent:
-            return super().delete(observed)
-        self._gone = True
-        return Operation(done=True)
-
 
 class BlobService(_OfAccount):
-    """Versioning, soft delete and change feed of an account."""
+    """Versioning, soft delete and change feed of an account: always there, and reset by nobody."""
 
     kind = "azure.storage.blob_service"
     type = "Microsoft.Storage/storageAccounts/blobServices"
@@ -135,6 +122,9 @@ class ImmutabilityPolicy(_OfAccount):
     type = "Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies"
     conditional = True
     fields = ArmFields({"properties": MUTABLE, "properties.immutabilityPeriodSinceCreationInDays": MUTABLE})
+
+    def within(self, parent: dict[str, Any]) -> dict[str, Any] | None:
+        return {} if at(parent, "properties.hasImmutabilityPolicy") is False else None
 
     def fetch(self) -> dict[str, Any] | None:
         raw = super().fetch()
