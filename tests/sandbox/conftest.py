@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.fixture import Sandbox
 from tests.sandbox.aws_support import Account
+from tests.sandbox.azure_support import Subscription
 from tests.sandbox.gcp_support import Project
 
 
@@ -39,3 +40,18 @@ def gcp(gcp_sandbox: Sandbox) -> Project:
     gcp_sandbox.reset("gcp")
     gcp_sandbox.set_profile("instant")
     return Project(gcp_sandbox)
+
+
+@pytest.fixture(scope="module")
+def azure_sandbox() -> Iterator[Sandbox]:
+    """The Azure emulator, instant profile."""
+    with Sandbox(clouds=("azure",)) as running:
+        yield running
+
+
+@pytest.fixture
+def azure(azure_sandbox: Sandbox) -> Subscription:
+    """A fresh subscription."""
+    azure_sandbox.reset("azure")
+    azure_sandbox.set_profile("instant")
+    return Subscription(azure_sandbox)

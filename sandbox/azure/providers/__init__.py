@@ -10,31 +10,18 @@ if TYPE_CHECKING:
 
 def install(emulator: AzureEmulator) -> None:
     """Add every resource type and function to the emulator."""
-    from . import (
-        aks,
-        authorization,
-        compute,
-        identities,
-        insights,
-        keyvault,
-        logs,
-        network,
-        privatedns,
-        resources,
-        storage,
-    )
+    from . import aks, authorization, compute, identities, keyvault, logs, network, privatedns, resources
+    from .insights import install as install_insights
+    from .storage import install as install_storage
 
-    for provider in (
-        resources,
-        network,
-        privatedns,
-        identities,
-        authorization,
-        compute,
-        aks,
-        storage,
-        logs,
-        insights,
-        keyvault,
-    ):
-        provider.install(emulator)
+    resources.install(emulator)
+    network.install(emulator)
+    privatedns.install(emulator)
+    identities.install(emulator)
+    authorization.install(emulator)
+    compute.install(emulator)
+    aks.install(emulator)
+    install_storage(emulator)
+    logs.install(emulator)
+    install_insights(emulator)
+    keyvault.install(emulator)

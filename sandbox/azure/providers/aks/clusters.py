@@ -155,7 +155,9 @@ class ManagedClusters(AksKind):
         old_url = (before.get("oidcIssuerProfile") or {}).get("issuerURL")
         if old_url:
             issuer = old_url.rstrip("/").rpartition("/")[2]
-        access = profiles.access(sent.get("apiServerAccessProfile"), before.get("apiServerAccessProfile"))
+        access = profiles.access(
+            sent.get("apiServerAccessProfile"), before.get("apiServerAccessProfile", {}) if before else None
+        )
         if access:
             properties["apiServerAccessProfile"] = access
         if access.get("enablePrivateCluster"):

@@ -133,6 +133,7 @@ def complete_pool(name: str, sent: Document, old: Document | None, cluster: Docu
     for key in _FIXED:
         if old is not None and key in asked and _plain(asked[key]) != _plain(old.get(key)):
             raise unchangeable(f"properties.{key}")
+    surge = (asked.get("upgradeSettings") or {}).get("maxSurge")
     network = cluster.get("networkProfile") or {}
     base = dict(old) if old is not None else _defaults(asked, network)
     if old is not None and asked.get("enableAutoScaling") is False:
@@ -149,7 +150,7 @@ def complete_pool(name: str, sent: Document, old: Document | None, cluster: Docu
         properties.pop("maxCount", None)
     _set_version(properties, asked, old, cluster)
     if properties.get("scaleSetPriority") == "Spot":
-        _make_spot(properties, asked, path)
+        _make_spot(properties, surge, path)
     _check_counts(properties, path)
     return dict(sorted(properties.items(), key=_order))
 
@@ -233,10 +234,10 @@ def _set_version(properties: Document, asked: Document, old: Document | None, cl
     properties["currentOrchestratorVersion"] = current
 
 
-def _make_spot(properties: Document, asked: Document, path: str) -> None:
+def _make_spot(properties: Document, surge: str | None, path: str) -> None:
     if properties["mode"] == "System":
         raise invalid(f"{path}.scaleSetPriority", "Spot priority is not supported in a pool of mode System")
-    if (asked.get("upgradeSettings") or {}).get("maxSurge"):
+    if surge:
         raise invalid(f"{path}.upgrade.maxSurge", "Spot pools can't set max surge")
     properties["upgradeSettings"] = {}
     properties.setdefault("scaleSetEvictionPolicy", "Delete")

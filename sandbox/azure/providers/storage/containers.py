@@ -197,6 +197,9 @@ class ImmutabilityPolicies(StorageKind):
     def saved(self, call: Call, record: Record, previous: Document | None) -> None:
         self._tell(record)
 
+    def written(self, call: Call, record: Record, status: int) -> Reply:
+        return call.reply(200, self.render(record, call.version))
+
     def removed(self, record: Record) -> None:
         container = self.store.get(record.parent)
         if container is not None:
