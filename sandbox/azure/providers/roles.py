@@ -107,6 +107,27 @@ BUILT_IN = (
         (f"{_KEYS}/read", f"{_KEYS}/wrap/action", f"{_KEYS}/unwrap/action"),
     ),
     Role(
+        "12338af0-0e69-4776-bea7-57ae8d297424",
+        "Key Vault Crypto User",
+        "Perform cryptographic operations using keys.",
+        (),
+        (),
+        tuple(
+            f"{_KEYS}/{verb}"
+            for verb in (
+                "read",
+                "update/action",
+                "backup/action",
+                "encrypt/action",
+                "decrypt/action",
+                "wrap/action",
+                "unwrap/action",
+                "sign/action",
+                "verify/action",
+            )
+        ),
+    ),
+    Role(
         "14b46e9e-c2b7-41b4-b07b-48a6ebf60603",
         "Key Vault Crypto Officer",
         "Perform any action on the keys of a key vault, except manage permissions.",
