@@ -127,8 +127,10 @@ def _check_etag(account: dict[str, Any], change: dict[str, Any]) -> None:
 @handles("iam.projects.serviceAccounts.delete")
 def delete(call: Call) -> dict[str, Any]:
     """Delete an account with its keys and its policy."""
-    mail = _find(call)["email"]
+    account = _find(call)
+    mail = account["email"]
     del call.state.service_accounts[mail]
+    policies.forget(call.state, mail, account["uniqueId"])
     call.state.account_keys.pop(mail, None)
     call.state.policies.pop(_path(mail), None)
     return {}

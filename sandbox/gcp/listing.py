@@ -85,7 +85,7 @@ def _term(tokens: list[str]) -> tuple[Predicate, list[str]]:
         if not rest or rest[0] != ")":
             raise _nonsense(" ".join(tokens))
         return inner, rest[1:]
-    if len(tokens) < 3 or tokens[1] not in ("=", "!=", ":", "<", "<=", ">", ">="):
+    if len(tokens) < 3 or tokens[2] in ("(", ")") or tokens[1] not in ("=", "!=", ":", "<", "<=", ">", ">="):
         raise _nonsense(" ".join(tokens))
     return _comparison(tokens[0].strip("\"'"), tokens[1], tokens[2].strip("\"'")), tokens[3:]
 

@@ -81,6 +81,14 @@ def _check_member(state: State, member: str, accounts: bool) -> None:
         raise GoogleError(400, f"Service account {mail} does not exist.")
 
 
+def forget(state: State, mail: str, unique_id: str) -> None:
+    """A deleted service account stays in the policies that name it, marked as deleted."""
+    member, mark = f"serviceAccount:{mail}", f"deleted:serviceAccount:{mail}?uid={unique_id}"
+    for policy in state.policies.values():
+        for binding in policy.get("bindings", []):
+            binding["members"] = [mark if item == member else item for item in binding["members"]]
+
+
 def test(call: Call) -> dict[str, Any]:
     """The account has every permission that it asks about."""
     permissions = call.body.get("permissions") or call.query.get("permissions") or []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import services
+from typing import Any
+
+from . import resourcemanager, services
 from .auth import ACCOUNT
 from .compute.crud import add
 from .compute.kinds import KINDS
@@ -62,4 +64,16 @@ def fresh_project(state: State) -> State:
         (f"{NUMBER}-compute@developer.gserviceaccount.com", "Compute Engine default service account"),
     ):
         state.service_accounts[mail] = new_account(mail, displayName=title)
+    state.policies[resourcemanager.KEY] = {"version": 1, "#": 1, "etag": "BwYfdhP5wzI=", "bindings": _bindings()}
     return state
+
+
+def _bindings() -> list[dict[str, Any]]:
+    """Grants that a used project has anyway: whoever replaces the policy must keep them."""
+    robot = f"serviceAccount:service-{NUMBER}@"
+    return [
+        {"role": "roles/compute.serviceAgent", "members": [f"{robot}compute-system.iam.gserviceaccount.com"]},
+        {"role": "roles/container.serviceAgent", "members": [f"{robot}container-engine-robot.iam.gserviceaccount.com"]},
+        {"role": "roles/editor", "members": [f"serviceAccount:{NUMBER}-compute@developer.gserviceaccount.com"]},
+        {"role": "roles/owner", "members": [f"serviceAccount:{ACCOUNT}", "user:owner@example.com"]},
+    ]
