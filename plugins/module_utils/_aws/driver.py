@@ -37,26 +37,26 @@ class AwsDriver:
         return []
 
     def network(self, spec: Network, *, managed: bool = True) -> Built:
-        from . import network
+        from .network import build
 
-        return network.build(self.session, spec, managed=managed)
+        return build(self.session, spec, managed=managed)
 
     def cluster(self, spec: Cluster, network: Network, network_built: Built) -> Built:
-        from . import cluster
+        from .cluster import build
 
-        return cluster.build(self.session, spec, network, network_built)
+        return build(self.session, spec, network, network_built)
 
     def object_store(self, spec: ObjectStore) -> Built:
-        from . import object_store
+        from .object_store import build
 
-        return object_store.build(self.session, spec)
+        return build(self.session, spec)
 
     def preflight(self, planned: Sequence[Planned]) -> list[str]:
-        from . import preflight
+        from .preflight import problems
 
-        return preflight.problems(self.session, planned)
+        return problems(self.session, planned)
 
     def orphans(self, known: set[str]) -> list[dict[str, Any]]:
-        from . import orphans
+        from .orphans import find
 
-        return orphans.find(self.session, known)
+        return find(self.session, known)

@@ -43,9 +43,7 @@ _AUTH = {
     "RequestExpired",
     "NotAuthorized",
 }
-_NOT_FOUND = re.compile(
-    r"\.NotFound(Exception)?$|NotFound(Exception|Error|Fault)?$|^NoSuch|NotFoundError$|^404$|\.Unknown$"
-)
+_NOT_FOUND = re.compile(r"NotFound(Exception|Error|Fault)?$|^NoSuch|^404$|\.Unknown$")
 _CONFLICT = re.compile(
     r"AlreadyExists|AlreadyOwnedByYou|AlreadyAssociated|DependencyViolation|ResourceInUse|DeleteConflict|BucketNotEmpty"
     r"|\.Duplicate$|\.Conflict$|\.InUse|^InUse"

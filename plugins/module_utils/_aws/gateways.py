@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
-from .._engine.errors import NotFound
 from .._engine.fields import IMMUTABLE, MUTABLE, Fields
 from .._engine.plan import Plan
 from .._engine.resource import WATCH, Observed, Operation, Recovery, Resource, Status
@@ -38,7 +37,7 @@ class InternetGateway(Ec2Resource):
         found = self.mine(internet_gateways(self.session))
         if found is None:
             return None
-        attached = next((item for item in found.get("Attachments") or ()), {})
+        attached: Item = next((item for item in found.get("Attachments") or ()), {})
         tags = as_dict(found.get("Tags"))
         # "available" is what EC2 says of an attached internet gateway, "attached" of a virtual private one.
         status = Status.READY if attached.get("State", "available") in ("available", "attached") else Status.PENDING
@@ -193,8 +192,5 @@ class NatGateway(Ec2Resource):
 
     def delete(self, observed: Observed) -> Operation:
         self.session.spend_token(self.key)
-        try:
-            self.session.call("ec2", "delete_nat_gateway", NatGatewayId=observed.outputs["id"])
-        except NotFound:
-            pass
+        self.session.call("ec2", "delete_nat_gateway", NatGatewayId=observed.outputs["id"])
         return WATCH

@@ -196,7 +196,7 @@ class OidcProvider(AwsResource):
         return Observed(values, {"id": arn, "arn": arn}, tags=tags)
 
     def _arn(self, issuer: str) -> str:
-        return self.session.arn("iam", f"oidc-provider/{issuer.split('://')[-1]}", region="")
+        return self.session.arn("iam", f"oidc-provider/{issuer.removeprefix('https://')}", region="")
 
     def create(self, desired: dict[str, Any]) -> Operation:
         # Without thumbprints: IAM trusts the issuers of EKS by their certificate authority (IAM user guide).

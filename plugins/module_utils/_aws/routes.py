@@ -217,9 +217,8 @@ class GatewayEndpoint(Ec2Resource):
 
     def read(self) -> Observed | None:
         listed = in_vpc(self.session, "vpc_endpoints", self.vpc.known("id"))
-        alive = [
-            item for item in listed if str(item.get("State", "")).lower() not in ("deleted", "rejected", "expired")
-        ]
+        over = ("deleted", "rejected", "expired")
+        alive = [item for item in listed if str(item.get("State", "")).lower() not in over]
         found = self.mine(alive)
         if found is None:
             return None

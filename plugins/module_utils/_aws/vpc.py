@@ -157,7 +157,8 @@ class Vpc(Ec2Resource):
         vpc_id = observed.outputs["id"]
         for name in _ATTRIBUTES:
             if change.touches(name):
-                self.session.call("ec2", "modify_vpc_attribute", VpcId=vpc_id, **{name: {"Value": desired[name]}})
+                attribute: dict[str, Any] = {name: {"Value": desired[name]}}
+                self.session.call("ec2", "modify_vpc_attribute", VpcId=vpc_id, **attribute)
         if change.touches("DefaultSecurityGroupRules"):
             self._close(vpc_id, observed.values["DefaultSecurityGroupRules"])
         self.retag(observed, desired, change)

@@ -106,12 +106,14 @@ class Addon:
 
 @dataclass(frozen=True)
 class AwsCluster:
+    """load_balancer_controller, cluster_autoscaler: the role that each needs; omitted: with workload_identity."""
+
     addons: tuple[Addon, ...] | None = None
     role_arn: str | None = None
     node_role_arn: str | None = None
     support_type: Literal["STANDARD", "EXTENDED"] | None = None
-    load_balancer_controller: bool = True
-    cluster_autoscaler: bool = True
+    load_balancer_controller: bool | None = None
+    cluster_autoscaler: bool | None = None
 
 
 @dataclass(frozen=True)
