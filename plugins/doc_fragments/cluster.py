@@ -267,13 +267,15 @@ options:
             type: str
             choices: [STANDARD, EXTENDED]
           load_balancer_controller:
-            description: Make the IAM role that the AWS load balancer controller needs.
+            description:
+              - Make the IAM role that the AWS load balancer controller needs.
+              - Without it as O(cluster.workload_identity) says.
             type: bool
-            default: true
           cluster_autoscaler:
-            description: Make the IAM role that the cluster autoscaler needs.
+            description:
+              - Make the IAM role that the cluster autoscaler needs.
+              - Without it as O(cluster.workload_identity) says.
             type: bool
-            default: true
       gcp:
         description: What is not portable, read for sites on GCP only.
         type: dict
