@@ -21,6 +21,7 @@ from .errors import ArmError, group_not_found
 from .identity import Authority, Directory, check_subscription
 from .kind import Kind
 from .operations import Operations
+from .providers import locks
 from .providers.namespaces import Namespaces
 from .providers.resources import Subscription
 from .regions import REGIONS
@@ -251,6 +252,8 @@ class AzureEmulator:
             return call.reply(204, None)
         if call.method not in handlers:
             raise _method_not_allowed(call)
+        if call.method != "GET" and kind.type != locks.LOCKS:
+            locks.check(self, call.target.path, deleting=call.method == "DELETE")
         return handlers[call.method](call)
 
     def _action(self, call: Call) -> Reply:

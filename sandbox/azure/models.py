@@ -45,6 +45,7 @@ MODELS: dict[str, tuple[str, str | None]] = {
         None,
     ),
     "Microsoft.Authorization/roleAssignments": (_ROLES + "RoleAssignmentCreateParameters", None),
+    "Microsoft.Authorization/locks": ("azure.mgmt.resource.locks.models:ManagementLockObject", None),
     "Microsoft.Authorization/roleDefinitions": (_ROLES + "RoleDefinition", None),
     "Microsoft.ContainerService/managedClusters": (_AKS + "ManagedCluster", _AKS + "TagsObject"),
     "Microsoft.ContainerService/managedClusters/agentPools": (_AKS + "AgentPool", None),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def install(emulator: AzureEmulator) -> None:
     """Add every resource type and function to the emulator."""
-    from . import aks, authorization, compute, identities, keyvault, logs, network, privatedns, resources
+    from . import aks, authorization, compute, identities, keyvault, locks, logs, network, privatedns, resources
     from .insights import install as install_insights
     from .storage import install as install_storage
 
@@ -19,6 +19,7 @@ def install(emulator: AzureEmulator) -> None:
     privatedns.install(emulator)
     identities.install(emulator)
     authorization.install(emulator)
+    locks.install(emulator)
     compute.install(emulator)
     aks.install(emulator)
     install_storage(emulator)

@@ -17,6 +17,7 @@ from ..models import MODELS
 from ..operations import Operation
 from ..regions import REGIONS, describe
 from ..store import Document, Record
+from . import locks
 
 if TYPE_CHECKING:
     from ..emulator import AzureEmulator
@@ -98,6 +99,7 @@ class ResourceGroups(Kind):
         group = self.find(call)
         if group.state == "Deleting" and group.operation is not None:
             return call.reply(202, None, GROUP.headers(call, group.operation, None))
+        locks.check(self.emulator, group.id, deleting=True)
         failure = self.emulator.context.take_operation_failure(call.operation)
         group.state = "Deleting"
         content = self.store.below(group.id)
