@@ -211,7 +211,7 @@ def _by_code(code: str, message: str) -> type[CloudError] | None:
 
 def _in_use(code: str) -> bool:
     """Deletion refused because something refers to the object: 400 in the network provider, 409 elsewhere."""
-    return code.startswith("inuse") or code.endswith(("inuse", "cannotbedeleted", "isinuse", "hasnestedresources"))
+    return code.startswith(("inuse", "cannotdelete")) or code.endswith(("inuse", "cannotbedeleted", "isinuse", "hasnestedresources"))
 
 
 def _transient(message: str) -> bool:

@@ -56,7 +56,6 @@ class Subnet(ArmResource):
     kind = "azure.network.subnet"
     type = "Microsoft.Network/virtualNetworks/subnets"
     tracked = False
-    inner = True
     conditional = True
     fields = ArmFields(
         {
