@@ -58,6 +58,7 @@ DURATIONS: dict[str, float] = {
     "serviceusage.disable": 10,
     "servicenetworking.connect": 45,
     "servicenetworking.disconnect": 45,
+    "cloudkms.delete": 2,
     # --- Azure ---
     "aks.cluster.create": 300,
     "aks.cluster.update": 90,

@@ -1,4 +1,7 @@
-"""Cloud KMS: key rings, keys, their versions and policies. Key rings and keys cannot be deleted."""
+"""Cloud KMS: key rings, keys, their versions and policies.
+
+A version is destroyed 30 days after it was told so; only then can it, its key and its ring be deleted.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from . import policies
+from . import lro, policies
 from .calls import Call, handles
 from .catalog import REGIONS
 from .errors import GoogleError, invalid, precondition
 from .fields import apply_mask, camel
 from .listing import page, predicate
 from .render import writable
-from .state import zulu
+from .state import hex_id, zulu
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,63}")
 _MULTI = ("global", "us", "eu", "europe", "asia")
@@ -30,11 +33,20 @@ def _kind(name: str) -> str:
 
 def _find(call: Call, name: str | None = None) -> dict[str, Any]:
     wanted = name or call.name
+    _let_expire(call)
     found = call.state.kms.get(wanted)
     if found is None:
         word = {"keyRings": "KeyRing", "cryptoKeys": "CryptoKey", "cryptoKeyVersions": "CryptoKeyVersion"}
         raise GoogleError(404, f"{word[_kind(wanted)]} {wanted} not found.")
     return found
+
+
+def _let_expire(call: Call) -> None:
+    """Scheduled destructions whose time has come."""
+    now = zulu(call.state.wall(), 9)
+    for item in call.state.kms.values():
+        if item.get("state") == "DESTROY_SCHEDULED" and item["destroyTime"] <= now:
+            item.update(state="DESTROYED", destroyEventTime=item.pop("destroyTime"))
 
 
 def _location(call: Call) -> None:
@@ -48,7 +60,7 @@ def _fresh(call: Call, parameter: str, collection: str) -> str:
     if not _ID.fullmatch(given):
         raise invalid(f"{parameter} must match {_ID.pattern}.", field=parameter)
     name = f"{call.name}/{collection}/{given}"
-    if name in call.state.kms:
+    if name in call.state.kms or name in call.state.retired_keys:
         word = "KeyRing" if collection == "keyRings" else "CryptoKey"
         raise GoogleError(409, f"{word} {name} already exists.")
     return name
@@ -196,6 +208,29 @@ def destroy(call: Call) -> dict[str, Any]:
     version["state"] = "DESTROY_SCHEDULED"
     version["destroyTime"] = zulu(call.state.wall() + timedelta(seconds=delay), 9)
     return version
+
+
+@handles(f"{_VERSIONS}.delete", f"{_KEYS}.delete", f"{_RINGS}.delete")
+def delete(call: Call) -> dict[str, Any]:
+    """Delete a destroyed version, or a key or ring with nothing below it. The name of a key stays taken."""
+    item = _find(call)
+    if "state" in item and item["state"] != "DESTROYED":
+        raise precondition(f"{call.name} is in state {item['state']} and cannot be deleted.")
+    if any(name.startswith(f"{call.name}/") for name in call.state.kms):
+        raise precondition(f"{call.name} has child resources and cannot be deleted.")
+    del call.state.kms[call.name]
+    call.state.policies.pop(call.name, None)
+    if _kind(call.name) == "cryptoKeys":
+        call.state.retired_keys.add(call.name)
+    place = "/".join(call.name.split("/")[:4])
+    response = {"@type": "type.googleapis.com/google.protobuf.Empty"}
+    return lro.start(call, f"{place}/operations/{hex_id(32)}", "cloudkms.delete", lambda: response)
+
+
+@handles("cloudkms.projects.locations.operations.get")
+def get_operation(call: Call) -> dict[str, Any]:
+    """A deletion."""
+    return lro.render(lro.find(call.state, "cloudkms", call.name))
 
 
 @handles(f"{_VERSIONS}.restore")

@@ -78,6 +78,7 @@ class State:
         self.services: dict[str, bool] = {}
         self.connections: dict[str, dict[str, Any]] = {}
         self.kms: dict[str, dict[str, Any]] = {}
+        self.retired_keys: set[str] = set()
         self.buckets: dict[str, Any] = {}
         self.uploads: dict[str, Any] = {}
         self.idempotent: dict[tuple[str, str], dict[str, Any]] = {}

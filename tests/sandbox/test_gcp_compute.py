@@ -258,16 +258,16 @@ def test_private_services_connection_peers_the_network(gcp: Project) -> None:
     connections = gcp.client("servicenetworking").services().connections()
     service = "services/servicenetworking.googleapis.com"
     network = f"projects/{NUMBER}/global/networks/net"
-    body = {"network": network, "reservedPeeringRanges": ["range-a"]}
-    begun = connections.create(parent=service, body=body).execute()
+    connection: dict[str, Any] = {"network": network, "reservedPeeringRanges": ["range-a"]}
+    begun = connections.create(parent=service, body=connection).execute()
     done = gcp.client("servicenetworking").operations().get(name=begun["name"]).execute()
     assert done["response"]["peering"] == "servicenetworking-googleapis-com"
     peering = gcp.compute("GET", "global/networks/net")["peerings"][0]
     assert (peering["name"], peering["state"]) == ("servicenetworking-googleapis-com", "ACTIVE")
     with pytest.raises(HttpError) as caught:
-        connections.create(parent=service, body={**body, "reservedPeeringRanges": ["range-b"]}).execute()
+        connections.create(parent=service, body={**connection, "reservedPeeringRanges": ["range-b"]}).execute()
     assert refusal(caught) == (400, "FAILED_PRECONDITION")
-    both = {**body, "reservedPeeringRanges": ["range-a", "range-b"]}
+    both = {**connection, "reservedPeeringRanges": ["range-a", "range-b"]}
     connections.patch(name=f"{service}/connections/-", body=both, updateMask="reservedPeeringRanges").execute()
     found = connections.list(parent=service, network=network).execute()["connections"]
     assert found[0]["reservedPeeringRanges"] == ["range-a", "range-b"]
@@ -275,8 +275,8 @@ def test_private_services_connection_peers_the_network(gcp: Project) -> None:
     for name in ("range-a", "range-b"):
         gcp.compute("DELETE", f"global/addresses/{name}")
     assert "error" in gcp.operation(gcp.compute("DELETE", "global/networks/net"))
-    connection = f"{service}/connections/servicenetworking-googleapis-com"
-    connections.deleteConnection(name=connection, body={"consumerNetwork": network}).execute()
+    name = f"{service}/connections/servicenetworking-googleapis-com"
+    connections.deleteConnection(name=name, body={"consumerNetwork": network}).execute()
     assert connections.list(parent=service, network=network).execute() == {}
     assert "error" not in gcp.operation(gcp.compute("DELETE", "global/networks/net"))
 

@@ -81,7 +81,7 @@ def test_versions_are_rewritten(gcp: Project, sent: dict[str, Any], version: str
     assert cluster["releaseChannel"].get("channel") == channel
 
 
-REFUSED = [
+REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"initialClusterVersion": "1.20"}, 'No valid versions with the prefix "1.20" found.'),
     ({"name": "Main"}, 'Invalid value for field "cluster.name"'),
     ({"network": "absent"}, f'Project "{PROJECT}" has no network named "absent".'),
@@ -108,7 +108,7 @@ def test_clusters_that_google_refuses(gcp: Project, fields: dict[str, Any], word
     assert gcp.gke("GET") == {}
 
 
-POOLS_REFUSED = [
+POOLS_REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"config": {"machineType": "e2-giant"}}, 'Machine type with name "e2-giant" does not exist in zone'),
     ({"config": {"serviceAccount": f"x@{PROJECT}.iam.gserviceaccount.com"}}, "does not exist."),
     (

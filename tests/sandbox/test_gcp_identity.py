@@ -181,3 +181,27 @@ def test_keys(gcp: Project) -> None:
     assert keys.cryptoKeyVersions().restore(name=first, body={}).execute()["state"] == "DISABLED"
     assert keys.list(parent=ring).execute()["totalSize"] == 1
     assert keys.getIamPolicy(resource=key["name"]).execute() == {"etag": "ACAB"}
+
+
+def test_keys_are_deleted_only_after_their_versions(gcp: Project) -> None:
+    rings = gcp.client("cloudkms").projects().locations().keyRings()
+    ring = rings.create(parent=PARENT, keyRingId="r", body={}).execute()["name"]
+    key = rings.cryptoKeys().create(parent=ring, cryptoKeyId="k", body={"purpose": "ENCRYPT_DECRYPT"}).execute()["name"]
+    version = f"{key}/cryptoKeyVersions/1"
+    versions = rings.cryptoKeys().cryptoKeyVersions()
+    versions.destroy(name=version, body={}).execute()
+    for request in (rings.delete(name=ring), rings.cryptoKeys().delete(name=key), versions.delete(name=version)):
+        with pytest.raises(HttpError) as caught:
+            request.execute()
+        assert refusal(caught) == (400, "FAILED_PRECONDITION")
+    gcp.sandbox.advance("gcp", 30 * 86400 + 1)
+    assert versions.get(name=version).execute()["state"] == "DESTROYED"
+    for request in (versions.delete(name=version), rings.cryptoKeys().delete(name=key), rings.delete(name=ring)):
+        begun = request.execute()
+        operations = gcp.client("cloudkms").projects().locations().operations()
+        assert operations.get(name=begun["name"]).execute()["done"] is True
+    assert rings.list(parent=PARENT).execute() == {}
+    rings.create(parent=PARENT, keyRingId="r", body={}).execute()
+    with pytest.raises(HttpError) as caught:
+        rings.cryptoKeys().create(parent=ring, cryptoKeyId="k", body={"purpose": "ENCRYPT_DECRYPT"}).execute()
+    assert refusal(caught) == (409, "ALREADY_EXISTS")
