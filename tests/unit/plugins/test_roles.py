@@ -1,0 +1,46 @@
+"""The roles' own documentation agrees with what they pass on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from module_utils._module import CAPABILITIES, arguments
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+
+
+def options(role: str) -> dict[str, Any]:
+    specs = yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())
+    return dict(specs["argument_specs"]["main"]["options"])
+
+
+@pytest.mark.parametrize("role", list(CAPABILITIES))
+def test_a_capability_role_names_every_option_of_its_block(role: str) -> None:
+    block = arguments(role)[role]["options"]
+    described = {name.removeprefix(f"{role}_"): option for name, option in options(role).items()}
+    assert set(described) == set(block)
+    for name, option in block.items():
+        assert described[name]["type"] == option["type"], name
+        assert described[name].get("elements") == option.get("elements"), name
+        assert described[name].get("choices") == option.get("choices"), name
+
+
+def test_the_site_role_passes_every_option_of_the_module() -> None:
+    block = yaml.safe_load((ROLES / "site" / "tasks" / "main.yml").read_text())[0]
+    task = block["block"][0]["multicloud.platform.site"]
+    # progress_file: the action plugin makes one of its own
+    assert set(task) == set(arguments("site")) - {"progress_file"}
+
+
+def test_defaults_of_the_site_role_are_documented() -> None:
+    defaults = yaml.safe_load((ROLES / "site" / "defaults" / "main.yml").read_text())
+    assert set(defaults) <= set(options("site"))
+
+
+@pytest.mark.parametrize("role", ["site", *CAPABILITIES])
+def test_readme_names_every_variable(role: str) -> None:
+    text = (ROLES / role / "README.md").read_text()
+    assert [name for name in options(role) if f"`{name}`" not in text] == []
