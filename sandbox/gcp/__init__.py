@@ -1,4 +1,14 @@
-"""Google Cloud, emulated: driven by Google's own discovery documents."""
+"""Google Cloud, emulated: driven by Google's own discovery documents.
+
+``emulator`` finds the method of a request in the documents (``discovery``), checks parameters and body against it
+(``schema``), and calls the handler that is registered for the method id (``calls.handles``). A method without a
+handler answers 501 and says so. Handlers work on ``state.State``; what takes time is applied by ``State.settle`` once
+the clock has passed its end.
+
+More of it: a kind of compute object is one ``Kind`` in ``compute/`` (see ``compute/kinds.py``), the common verbs
+come with it. Another API takes a line in ``discovery.VERSIONS``, one in ``services.SERVICE_OF``, one in
+``core.connection.GCP_APIS`` and a module with its handlers, imported here.
+"""
 
 from __future__ import annotations
 

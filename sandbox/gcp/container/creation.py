@@ -7,7 +7,7 @@ from typing import Any
 
 from ..calls import Call
 from ..catalog import REGIONS, default_node_zones, zones
-from ..errors import invalid, precondition
+from ..errors import GoogleError, invalid, precondition
 from ..state import NUMBER, PROJECT, hex_id, short_hash, uuid
 from ..storage.bucket_fields import may_use_key
 from . import access, addressing, observability, versions
@@ -75,6 +75,8 @@ def complete_cluster(call: Call, location: str, given: Data) -> Data:
         raise invalid(
             f'Invalid value for field "cluster.name": "{name}". Must be a match of regex \'{LEGAL.pattern}\'.'
         )
+    if given.get("autopilot", {}).get("enabled"):
+        raise GoogleError(501, "Autopilot clusters are not served by the sandbox.")
     cluster: Data = {
         "name": name,
         "location": location,
