@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import armid, schema
 from .call import Call, Reply
+from .documents import merged, title
 from .errors import ArmError, not_found
 from .flows import Flow
 from .models import MODELS
@@ -64,7 +65,7 @@ class Kind:
 
     def merge(self, call: Call, body: Document, previous: Record) -> Document:
         """The body of a PATCH laid over the document."""
-        return _merged(previous.document, body)
+        return merged(previous.document, body)
 
     def check_busy(self, call: Call, record: Record) -> None:
         """ArmError when a running operation forbids another write."""
@@ -231,7 +232,7 @@ class Kind:
         clock = self.emulator.context.clock
         operation = Operation(
             verb=verb,
-            title=_title(call.method, self.type),
+            title=title(call.method, self.type),
             ends_at=clock.now() + seconds,
             started_at=clock.now(),
             started=clock.wall(),
@@ -380,36 +381,3 @@ class Kind:
     def accepted_body(self, record: Record, call: Call, creating: bool) -> Any:
         """Body of an accepted PUT or PATCH."""
         return self.render(record, call.version)
-
-
-def _merged(base: Document, change: Document) -> Document:
-    """JSON merge without removal of keys: maps are laid over each other, except ``tags``, which are replaced."""
-    result = dict(base)
-    for key, value in change.items():
-        if key != "tags" and isinstance(value, dict) and isinstance(result.get(key), dict):
-            result[key] = _merged(result[key], value)
-        else:
-            result[key] = value
-    return result
-
-
-merged = _merged
-
-
-def _title(method: str, kind: str) -> str:
-    name = kind.rpartition("/")[2]
-    verb = {"PUT": "Put", "PATCH": "Patch", "DELETE": "Delete"}.get(method, method.title())
-    return f"{verb}{name[:1].upper()}{name[1:]}Operation"
-
-
-def references(document: Any, path: str = "") -> Iterable[tuple[str, str]]:
-    """Sub-resource references ``{"id": …}`` (no other members) of a document, as (path, id)."""
-    if isinstance(document, dict):
-        if set(document) == {"id"} and isinstance(document["id"], str):
-            yield path, document["id"]
-            return
-        for key, value in document.items():
-            yield from references(value, f"{path}.{key}" if path else key)
-    elif isinstance(document, list):
-        for index, value in enumerate(document):
-            yield from references(value, f"{path}[{index}]")

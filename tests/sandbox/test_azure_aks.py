@@ -97,10 +97,7 @@ def test_clusters_that_are_refused(
     given = {key: value for key, value in given.items() if value is not None}
 
     with pytest.raises(HttpResponseError) as caught:
-        azure.make_cluster(
-            pool=given,
-            **({"networkProfile": network} if network else {"networkProfile": {"serviceCidr": "10.96.0.0/16"}}),
-        )
+        azure.make_cluster(pool=given, networkProfile=network or {"serviceCidr": "10.96.0.0/16"})
 
     assert code_of(caught) == (400, expected)
     assert not list(azure.aks.managed_clusters.list_by_resource_group(GROUP))

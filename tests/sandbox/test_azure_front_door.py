@@ -201,6 +201,21 @@ def test_deleting_a_group_takes_its_content_along(azure: Subscription) -> None:
     assert error(azure.send("GET", azure.group_id + NETS)) == (404, "ResourceGroupNotFound")
 
 
+def test_locks_forbid_deletion(azure: Subscription) -> None:
+    azure.make_group()
+    azure.make_vnet(nodes="10.1.0.0/24")
+    lock = f"{azure.group_id}{NETS}/providers/Microsoft.Authorization/locks/keep"
+    body = {"properties": {"level": "CanNotDelete"}}
+    assert azure.send("PUT", lock, body, version="2020-05-01").json()["properties"]["level"] == "CanNotDelete"
+
+    for path in (NETS, f"{NETS}/subnets/nodes", ""):
+        assert error(azure.send("DELETE", azure.group_id + path)) == (409, "ScopeLocked")
+    azure.make_vnet(nodes="10.1.0.0/24", data="10.1.1.0/24")
+
+    assert azure.send("DELETE", lock, version="2020-05-01").status_code == 200
+    azure.network.virtual_networks.begin_delete(GROUP, "net").result()
+
+
 def test_a_group_is_kept_while_something_outside_uses_its_content(azure: Subscription) -> None:
     azure.make_group()
     azure.make_group("other")

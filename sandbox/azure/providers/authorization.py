@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import armid, schema
 from ..call import Call, Reply
@@ -28,7 +28,7 @@ _EQUALS = re.compile(r"(\w+)(?:\(\))?\s+eq\s+'([^']*)'|(\w+)\(\s*(?:'([^']*)')?\
 class AuthorizationKind(Kind):
     """Extension resources of any scope."""
 
-    versions = VERSIONS
+    versions: ClassVar[tuple[str, ...]] = VERSIONS
     tracked = False
     extension = True
     has_state = False

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from .. import schema
 from ..call import Call, Reply
+from ..documents import merged
 from ..errors import ArmError
 from ..flows import VAULT, stamp
-from ..kind import Kind, merged
+from ..kind import Kind
 from ..operations import Operation
 from ..store import Document, Record
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from .. import schema
 from ..call import Call, Reply
+from ..documents import merged
 from ..errors import ArmError
 from ..flows import WORKSPACE, stamp
-from ..kind import Kind, merged
+from ..kind import Kind
 from ..operations import Operation
 from ..store import Document, Record
 

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from ...call import Call
-from ...kind import merged
+from ...documents import merged
 from ...operations import Operation
 from ...store import Document, Record
 from . import credentials, nodes, profiles, releases

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from ... import armid, schema
 from ...call import Call
+from ...documents import references
 from ...errors import ArmError
 from ...flows import NETWORK
-from ...kind import Kind, references
+from ...kind import Kind
 from ...operations import Operation
 from ...store import Document, Record
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ....core.connection import AZURE_TENANT
 from ... import armid
 from ...call import Call, Reply
+from ...documents import merged
 from ...errors import ArmError
 from ...flows import STORAGE, stamp
-from ...kind import merged
 from ...regions import REGIONS
 from ...store import Document, Record
 from ..authorization import allows

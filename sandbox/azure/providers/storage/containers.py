@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from ...call import Call, Reply
+from ...documents import merged
 from ...errors import ArmError
 from ...flows import stamp
-from ...kind import merged
 from ...store import Document, Record
 from .base import ACCOUNTS, BLOB_SERVICES, CONTAINERS, IMMUTABILITY, StorageKind
 
