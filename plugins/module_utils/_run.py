@@ -14,6 +14,7 @@ from ._engine.capability import Built, Driver
 from ._engine.clock import Clock, SystemClock
 from ._engine.graph import Graph
 from ._engine.report import Report
+from ._engine.retry import retry_call
 from ._engine.settings import Notify, Settings
 from ._spec.arguments import as_dict
 from ._spec.cluster import Cluster
@@ -66,7 +67,7 @@ def execute(
     driver = driver or driver_for(site, clock)
     built = _build(driver, wanted, network, cluster, store)
     graph = Graph(resource for part in built.values() for resource in part.resources)
-    check(driver.verify())
+    check(retry_call(driver.verify, clock, timeout=options.retry_timeout))
     settings = Settings(
         owner=site.owner,
         state=options.state,
@@ -97,7 +98,8 @@ def execute(
         if spec is not None
     }
     if options.find_orphans and not report.failed:
-        report.orphans = driver.orphans(_known(graph, options))
+        known = _known(graph, options)
+        report.orphans = retry_call(lambda: driver.orphans(known), clock, timeout=options.retry_timeout)
     report.seconds = clock.now() - begun
     return report
 

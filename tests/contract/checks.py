@@ -24,6 +24,7 @@ from .harness import (
     assert_gone,
     assert_one,
     compare,
+    counted,
     cumulated,
     done,
     entry_of,
@@ -75,6 +76,10 @@ def check_life(world: World, case: Case) -> None:
         assert entry_of(removed, resource).action is Action.NONE
         return
     assert entry_of(removed, resource).action is Action.DELETE
+    assert look(world, case, current) is None
+    assert counted(world, case) in (None, 0), "the cloud still has the object"
+    for options in ({}, *(options for _, options in cumulated(case))):
+        done(run(world, case, options, state="absent"))  # what it needed in earlier shapes only
     assert_gone(world, case)
 
 
@@ -125,12 +130,12 @@ def check_stranger(world: World, case: Case) -> None:
     assert_one(world, case, adopt=True)  # where the mark of ownership never changes, adopt has to stay in force
 
 
-def look(world: World, case: Case) -> Observed | None:
+def look(world: World, case: Case, options: Mapping[str, Any] | None = None) -> Observed | None:
     """What one read of the target says, parents read first."""
     environment = world.environment()
-    graph = Graph(case.build(environment))
+    graph = Graph(case.build(environment, **(options or {})))
     found = survey(graph, settings(environment), environment.clock)
-    return found.planned[target(case, environment).key].observed
+    return found.planned[target(case, environment, options).key].observed
 
 
 def check_missing(world: World, case: Case) -> None:

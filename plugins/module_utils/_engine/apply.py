@@ -16,7 +16,7 @@ from .report import Entry, Report
 from .resource import Observed, Operation, Recovery, Resource, State, Status
 from .retry import retry_call
 from .settings import Event, Notify, Settings
-from .survey import Planned, read, survey
+from .survey import Planned, read, survey, wanted
 
 Preflight = Callable[[Sequence[Planned]], list[str]]
 
@@ -42,7 +42,8 @@ def converge(
     problems = list(found.problems)
     tolerant = settings.tolerant and settings.check
     if preflight is not None and settings.state == "present" and not tolerant:
-        problems += preflight([found.planned[key] for key in graph.order])
+        everything = [found.planned[key] for key in graph.order]
+        problems += retry_call(lambda: preflight(everything), clock, timeout=settings.retry_timeout)
     if problems and not tolerant:
         raise SpecError("Nothing was changed. " + " ".join(dict.fromkeys(problems)))
     work = Converger(graph, settings, clock, notify, found.planned, begun)
@@ -166,7 +167,7 @@ class Converger:
             observed = turn.settle()
         made: list[Plan] = []
         while True:
-            desired = resource.desired()
+            desired = wanted(resource, self.settings, self.clock)
             todo = plan(desired, observed.values if observed else None, resource.fields)
             if observed is not None and observed.status is Status.FAILED:
                 if made or observed.recovery is not Recovery.UPDATE:

@@ -219,15 +219,19 @@ def _keyed(
         label = item.get(declared.key) if isinstance(item, Mapping) else item
         if other is None:
             yield Change(f"{shown}[{label}]", None, item, declared, fields)
-        else:
-            # The key has matched, perhaps in another case: what is left to compare is the rest.
-            rest = {name: v for name, v in item.items() if name != declared.key} if isinstance(item, Mapping) else other
-            yield from _compare(f"{shown}[{label}]", f"{path}[]", rest, other, fields)
+        elif isinstance(item, Mapping):
+            # The key has matched, perhaps in another case: what is left to compare is the rest, on both sides.
+            mine, rest = _without(item, declared.key), _without(other, declared.key)
+            yield from _compare(f"{shown}[{label}]", f"{path}[]", mine, rest, fields)
     if not declared.open:
         for item in have:
             if key_of(item) not in ours:
                 label = item.get(declared.key) if isinstance(item, Mapping) else item
                 yield Change(f"{shown}[{label}]", item, None, declared, fields)
+
+
+def _without(item: Any, key: str | None) -> Any:
+    return {name: value for name, value in item.items() if name != key} if isinstance(item, Mapping) else item
 
 
 def _covers(path: str, want: Any, have: Any, fields: Fields) -> bool:

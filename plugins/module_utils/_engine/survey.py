@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from .clock import Clock
 from .errors import CloudError
@@ -75,22 +76,22 @@ def survey(graph: Graph, settings: Settings, clock: Clock) -> Survey:
 def _plan_one(planned: Planned, graph: Graph, result: Survey, settings: Settings, clock: Clock) -> list[str]:
     resource = planned.resource
     planned.observed = observed = read(resource, settings, clock)
-    wanted = resource.present and settings.state == "present"
+    present = resource.present and settings.state == "present"
     if not resource.managed:
-        if observed is None and wanted:
+        if observed is None and present:
             return [f"{planned.what}: the specification refers to it, but it is not in this account and region."]
         return []
-    if not wanted and resource.lasting:
+    if not present and resource.lasting:
         planned.note = "belongs to the account and stays" if observed else ""
         return []
-    if not wanted:
+    if not present:
         planned.plan = plan(None, observed.values if observed else None, resource.fields)
         return [*_hands_off(planned, settings), *_refusal(planned)]
     if observed is None or observed.status is Status.DELETING:
-        planned.plan = plan(resource.desired(), None, resource.fields)
+        planned.plan = plan(wanted(resource, settings, clock), None, resource.fields)
         planned.note = "waits for the deletion under way" if observed else ""
         return []
-    planned.plan = plan(resource.desired(), observed.values, resource.fields)
+    planned.plan = plan(wanted(resource, settings, clock), observed.values, resource.fields)
     problems = _failed(planned, observed) if observed.status is Status.FAILED else []
     problems += _dragged(planned, result, settings)
     problems += _immutable(planned, observed, graph, settings)
@@ -170,6 +171,11 @@ def _hands_off(planned: Planned, settings: Settings) -> list[str]:
         f"{planned.what} exists, but {settings.owner.claim(observed.tags)}. {needs}"
         "Choose another name, or set adopt: true to take it over."
     ]
+
+
+def wanted(resource: Resource, settings: Settings, clock: Clock) -> dict[str, Any]:
+    """The desired body, with retries: some ask the cloud (for a default version, a service's identity)."""
+    return retry_call(resource.desired, clock, timeout=settings.retry_timeout)
 
 
 def read(resource: Resource, settings: Settings, clock: Clock) -> Observed | None:

@@ -296,3 +296,21 @@ def test_what_is_in_use_is_deleted_when_it_is_free(cloud: FakeCloud) -> None:
     cloud.put(resource)
     assert not cloud.run(resource, state="absent").failed
     assert cloud.verbs() == ["delete a"] * 6
+
+
+def test_whatever_only_asks_is_tried_again(cloud: FakeCloud) -> None:
+    """A desired body may have to ask the cloud (for a default version); so may the preflight."""
+    errors = [Unavailable("x"), Throttled("y"), Unavailable("x"), Throttled("y")]
+
+    def ask() -> int:
+        if errors:
+            raise errors.pop()
+        return 1
+
+    def preflight(planned: object) -> list[str]:
+        ask()
+        return []
+
+    assert not cloud.run(Fake(cloud, "a", body={"size": ask}), preflight=preflight).failed
+    errors[:] = [Unavailable("x")]
+    assert not cloud.run(Fake(cloud, "b"), preflight=preflight).failed

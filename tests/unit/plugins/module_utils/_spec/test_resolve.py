@@ -18,7 +18,13 @@ from module_utils._spec.sizes import CLUSTER_SIZES, ENVIRONMENTS, MACHINES, envi
 
 CASES = yaml.safe_load((Path(__file__).parents[3] / "cases" / "spec.yml").read_text(encoding="utf-8"))
 SPECS: dict[str, Any] = {"network": Network, "cluster": Cluster, "object_store": ObjectStore}
-SITE: dict[str, Any] = {"cloud": "aws", "region": "eu-central-1", "platform": "ml", "account": "123456789012", "site": "aws-dev"}
+SITE: dict[str, Any] = {
+    "cloud": "aws",
+    "region": "eu-central-1",
+    "platform": "ml",
+    "account": "123456789012",
+    "site": "aws-dev",
+}
 
 
 def resolve(case: dict[str, Any]) -> Any:
