@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from .._engine.clock import Clock
 from .._engine.errors import AuthError, SpecError
+from .._engine.retry import retry_call
 from .._spec.site import Credentials, Site
 from . import errors
 
@@ -99,9 +102,13 @@ class Cloud:
     def project_number(self) -> str:
         """The project's number, which some APIs want and Google's own service accounts are named after."""
         if not self.number:  # the driver's first call usually told
-            answer = self.call("cloudresourcemanager", "GET", f"projects/{self.project}")
+            answer = self.look("cloudresourcemanager", f"projects/{self.project}")
             self.number = str(answer["projectNumber"])
         return self.number
+
+    def look(self, service: str, path: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A GET that is tried again, for reads outside of `Resource.read`, which the engine itself repeats."""
+        return retry_call(lambda: self.call(service, "GET", path, query=query), self.clock)
 
     def identity(self) -> str:
         """Whose credentials these are, for messages; "these credentials" when they do not say."""
@@ -149,7 +156,6 @@ def credentials(wanted: Credentials) -> Any:
 
     Raises: AuthError.
     """
-    import google.auth
     from google.auth.exceptions import GoogleAuthError
 
     if wanted.source == "managed_identity":
@@ -157,11 +163,25 @@ def credentials(wanted: Credentials) -> Any:
 
         return compute_engine.Credentials(scopes=SCOPES)
     try:
-        found, _ = google.auth.load_credentials_from_file(str(_file(wanted)), scopes=SCOPES)
+        return _load(_file(wanted))
     except (GoogleAuthError, OSError, ValueError) as error:
         raise AuthError(
             f"The Google credentials cannot be used: {error}", hint="Check the file that credentials name."
         ) from error
+
+
+def _load(file: Path) -> Any:
+    """Credentials of any kind that Google's files hold: keys, logins, federated and impersonated identities."""
+    if json.loads(file.read_text(encoding="utf-8")).get("type") == "service_account":
+        from google.oauth2 import service_account
+
+        return service_account.Credentials.from_service_account_file(str(file), scopes=SCOPES)
+    import google.auth
+
+    with warnings.catch_warnings():
+        # It warns of files from strangers; this one is the user's own, or named by the user.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found, _ = google.auth.load_credentials_from_file(str(file), scopes=SCOPES)
     return found
 
 

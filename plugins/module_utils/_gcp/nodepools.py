@@ -77,7 +77,7 @@ class NodePool(RestResource):
 
     def status(self, raw: dict[str, Any]) -> tuple[Status, str, Recovery]:
         status, reason = state_of(raw)
-        return status, reason, Recovery.REPORT if raw.get("instanceGroupUrls") else Recovery.RECREATE
+        return status, reason, Recovery.RECREATE  # GKE lets a pool in ERROR only be deleted; nodes hold nothing
 
     def owners(self, raw: dict[str, Any]) -> dict[str, str] | None:
         return None  # a pool in our cluster is ours

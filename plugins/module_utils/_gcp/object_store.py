@@ -131,7 +131,7 @@ class Builder:
         """Cloud Storage's own service account in this project. Asking for it makes it, when it is not there yet."""
 
         def load() -> str:
-            answer = self.cloud.call("storage", "GET", f"projects/{self.cloud.project}/serviceAccount")
+            answer = self.cloud.look("storage", f"projects/{self.cloud.project}/serviceAccount")
             return str(answer["email_address"])
 
         return "serviceAccount:" + self.cloud.shared.get("storage-agent", load)

@@ -71,7 +71,7 @@ class Preflight:
 
     def _limits(self, path: str) -> dict[str, tuple[float, float]]:
         """Metric -> limit and what is used of it."""
-        answer = self._call("compute", path)
+        answer = self.cloud.look("compute", path)
         return {each["metric"]: (each["limit"], each.get("usage", 0)) for each in answer.get("quotas") or ()}
 
     def _compare(self, needs: Counter[str], limits: dict[str, tuple[float, float]], where: str) -> None:
@@ -115,7 +115,7 @@ class Preflight:
         """vCPUs of a machine type, or 0; a problem when the zones do not offer it."""
         path = f"projects/{self.cloud.project}/aggregated/machineTypes"
         answer = self.cloud.shared.get(
-            f"machine/{machine}", lambda: self._call("compute", path, {"filter": f"name = {machine}"})
+            f"machine/{machine}", lambda: self.cloud.look("compute", path, {"filter": f"name = {machine}"})
         )
         region = f"{self.cloud.region}-"
         offered = {
@@ -169,7 +169,7 @@ class Preflight:
             wanted = str(changed[0].after)
             channel = str((body.get("releaseChannel") or {}).get("channel") or "")
             path = f"projects/{self.cloud.project}/locations/{self.cloud.region}/serverConfig"
-            config = self._call("container", path)
+            config = self.cloud.look("container", path)
             offered = list(config.get("validMasterVersions") or ())
             for listed in config.get("channels") or ():
                 if listed.get("channel") == channel:
@@ -181,9 +181,6 @@ class Preflight:
                     f"{f' on the {channel} channel' if channel else ''}. Choose among {', '.join(minors)}, "
                     "or leave it out."
                 )
-
-    def _call(self, service: str, path: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
-        return retry_call(lambda: self.cloud.call(service, "GET", path, query=query), self.cloud.clock)
 
 
 def _as_numbers(version: str) -> list[int]:
