@@ -6,10 +6,10 @@ from typing import Any
 
 from ..calls import Call, handles
 from ..catalog import REGIONS
-from ..errors import GoogleError, invalid_field
-from ..state import PROJECT, Record, State, hex_id
+from ..errors import GoogleError, invalid_field, required_field
+from ..state import PROJECT, Record, State, compute_time, hex_id
 from . import operations
-from .crud import add, not_ready, target
+from .crud import add, must_exist, not_ready, target
 from .kinds import KINDS, Data, Kind, register
 from .links import link, relative
 
@@ -178,6 +178,82 @@ def switch_to_custom_mode(call: Call) -> dict[str, Any]:
 
     state = call.state
     return operations.start(call, path, "switchToCustomMode", "gce.network.update", record=record, effect=effect)
+
+
+def _peer(peering: dict[str, Any]) -> str:
+    return relative(peering["network"], "networkPeering.network", "networks")
+
+
+def _connect(state: State, path: str, peering: dict[str, Any]) -> None:
+    """A peering is active once both networks have one to each other."""
+    peer = _peer(peering)
+    theirs = state.compute.get(peer)
+    matching = next(
+        (item for item in (theirs.data.get("peerings", []) if theirs else []) if _peer(item) == path),
+        None,
+    )
+    for item in (peering, matching) if matching else (peering,):
+        item["state"] = "ACTIVE" if matching else "INACTIVE"
+        word = "Connected." if matching else "Waiting for peer network to connect."
+        item["stateDetails"] = f"[{compute_time(state.wall())}]: {word}"
+
+
+@handles("compute.networks.addPeering")
+def add_peering(call: Call) -> dict[str, Any]:
+    """One side of a peering; it waits for the other one."""
+    path, record = target(call, KINDS["networks"])
+    if not record.ready:
+        raise not_ready(path)
+    asked = dict(call.body.get("networkPeering") or {})
+    for field in ("name", "network"):
+        if not asked.get(field):
+            raise required_field(f"networkPeering.{field}")
+    if not asked.get("exchangeSubnetRoutes"):
+        raise GoogleError(
+            400, "Invalid value for field 'networkPeering.exchangeSubnetRoutes': 'false'.", reason="invalid"
+        )
+    if asked["name"] in [item["name"] for item in record.data.get("peerings", [])]:
+        raise GoogleError(
+            400, f"There is already a peering with name {asked['name']} in the network.", reason="invalid"
+        )
+    peer = _peer(asked)
+    if peer.startswith(f"projects/{PROJECT}/"):
+        must_exist(call.state, peer)
+
+    def effect() -> None:
+        peering = {
+            "exportCustomRoutes": False,
+            "importCustomRoutes": False,
+            "exportSubnetRoutesWithPublicIp": True,
+            "importSubnetRoutesWithPublicIp": False,
+            "stackType": "IPV4_ONLY",
+            "autoCreateRoutes": True,
+            **asked,
+            "network": link(peer),
+        }
+        record.data.setdefault("peerings", []).append(peering)
+        _connect(call.state, path, peering)
+
+    return operations.start(call, path, "addPeering", "gce.network.update", record=record, effect=effect)
+
+
+@handles("compute.networks.updatePeering")
+def update_peering(call: Call) -> dict[str, Any]:
+    """Change which routes a peering carries."""
+    path, record = target(call, KINDS["networks"])
+    if not record.ready:
+        raise not_ready(path)
+    asked = dict(call.body.get("networkPeering") or {})
+    found = next((item for item in record.data.get("peerings", []) if item["name"] == asked.get("name")), None)
+    if found is None:
+        message = f"There is no peering matching name {asked.get('name')} in the network."
+        raise GoogleError(400, message, reason="invalid")
+    changes = {key: value for key, value in asked.items() if key not in ("name", "network", "state", "stateDetails")}
+
+    def effect() -> None:
+        found.update(changes)
+
+    return operations.start(call, path, "updatePeering", "gce.network.update", record=record, effect=effect)
 
 
 @handles("compute.networks.removePeering")
