@@ -103,6 +103,10 @@ def _resolve(bucket: Bucket, site: Site) -> Bucket:
     soft: Any = bucket.soft_delete_days
     if soft is None:
         soft = environment_default(site.environment, "soft_delete_days")
+        if site.cloud == "aws":
+            # S3 keeps deleted objects as old versions, so the default promises no more than these give.
+            kept = [rule.noncurrent_expire_after_days for rule in rules or () if rule.noncurrent_expire_after_days]
+            soft = min([soft, *kept]) if bucket.versioning else 0
     return dataclasses.replace(bucket, lifecycle_rules=rules, soft_delete_days=soft)
 
 
