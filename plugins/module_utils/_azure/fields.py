@@ -90,14 +90,19 @@ def unless_blank(want: Any, have: Any) -> bool:
     return want in ("", 0) or canonical(str(want)) == canonical(str(have))
 
 
+def _plain(value: Any) -> Any:
+    """A plain value as it compares: numbers by value (-1 comes back as -1.0), text without case."""
+    return float(value) if isinstance(value, (int, float)) else canonical(str(value))
+
+
 def dropped(*default: Any) -> Callable[[Any, Any], bool]:
     """Equality where the service does not return a value that is one of its own defaults."""
-    known = {canonical(str(value)) for value in default}
+    known = {_plain(value) for value in default}
 
     def equal(want: Any, have: Any) -> bool:
         if have is None or have == "":
-            return want in (None, "", False) or canonical(str(want)) in known
-        return canonical(str(want)) == canonical(str(have))
+            return want in (None, "", False) or _plain(want) in known
+        return bool(_plain(want) == _plain(have))
 
     return equal
 

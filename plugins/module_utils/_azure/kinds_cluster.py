@@ -34,7 +34,7 @@ def _pool_fields(prefix: str) -> dict[str, Field]:
         f"{prefix}.orchestratorVersion": Field(equal=releases.same, disruptive=True),
         f"{prefix}.scaleSetPriority": Field(Mode.IMMUTABLE, equal=dropped("Regular")),
         f"{prefix}.scaleSetEvictionPolicy": Field(Mode.IMMUTABLE, equal=dropped("Delete")),
-        f"{prefix}.spotMaxPrice": Field(equal=dropped("-1", "-1.0")),
+        f"{prefix}.spotMaxPrice": Field(equal=dropped(-1)),
         f"{prefix}.nodeTaints": Field(normalise=_taints),
         f"{prefix}.creationData": CREATE_ONLY,
     }
