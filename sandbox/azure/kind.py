@@ -180,10 +180,14 @@ class Kind:
         read.pop("id", None)
         return read
 
+    def etag_of(self, record: Record) -> str:
+        """The etag that the resource shows."""
+        return record.etag
+
     def check_etag(self, call: Call, record: Record | None) -> None:
         """412 when If-Match or If-None-Match forbid the request."""
         wanted, unwanted = call.request.headers.get("If-Match"), call.request.headers.get("If-None-Match")
-        current = record.etag if record is not None else ""
+        current = self.etag_of(record) if record is not None else ""
         stale = wanted is not None and (record is None or (wanted != "*" and wanted.strip('W/"') != current))
         if stale or (unwanted == "*" and record is not None):
             raise self.error(412, "PreconditionFailed", "The condition specified by the ETag is not satisfied.")
