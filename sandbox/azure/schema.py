@@ -143,7 +143,7 @@ class Object(Node):
 
 @functools.cache
 def load(reference: str) -> Object:
-    """The schema of ``package:Model``; imports the package on first use."""
+    """The schema of ``package:Model``; imports the SDK package on first use."""
     package, _, name = reference.partition(":")
     module = importlib.import_module(package)
     return _model(getattr(module, name), module)

@@ -241,7 +241,8 @@ def _make_spot(properties: Document, surge: str | None, path: str) -> None:
         raise invalid(f"{path}.upgrade.maxSurge", "Spot pools can't set max surge")
     properties["upgradeSettings"] = {}
     properties.setdefault("scaleSetEvictionPolicy", "Delete")
-    properties.setdefault("spotMaxPrice", -1.0)
+    price = properties.get("spotMaxPrice", -1)
+    properties["spotMaxPrice"] = int(price) if price == int(price) else price  # the service writes -1, not -1.0
     properties["nodeLabels"] = {**(properties.get("nodeLabels") or {}), **_SPOT_LABEL}
     taints = properties.get("nodeTaints") or []
     properties["nodeTaints"] = taints if _SPOT_TAINT in taints else [*taints, _SPOT_TAINT]
