@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,20 @@ def main(directory: Path) -> int:
     here = Path.cwd()
     shown = directory.relative_to(here) if directory.is_relative_to(here) else directory
     print("\nWhat to look at next")
-    for what, why in (
+    hints = (
         (f"{shown}/timeline.html", "what took how long, site by site, with the critical path"),
         (f"{shown}/<site>.json", "every object, every change, ids and addresses"),
         ("make rollout", "again: nothing changes"),
         ("make plan", "what a change in inventories/sandbox/group_vars would do"),
-        ("make sandbox-status", "where the emulated clouds listen; their request logs are in .sandbox/"),
+        (
+            "make sandbox-status",
+            f"where the clouds listen; their logs are in {os.environ.get('SANDBOX_DIR', '.sandbox')}",
+        ),
         ("make destroy", "removes the three sites, and shows that nothing is left"),
-    ):
-        print(f"  {what:<24} {why}")
+    )
+    width = max(len(what) for what, _why in hints)
+    for what, why in hints:
+        print(f"  {what:<{width}}  {why}")
     return 0
 
 
