@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._engine.capability import Built
-from .._engine.fields import CREATE_ONLY, Field
+from .._engine.fields import CREATE_ONLY, MUTABLE, Field
 from .._engine.resource import Resource
 from .._spec import names
 from .._spec.cluster import Access
@@ -172,7 +172,8 @@ class Builder:
     # -- the cluster -----------------------------------------------------------------------------------------------
 
     def _cluster_fields(self) -> dict[str, Field]:
-        fields: dict[str, Field] = {}
+        # Disks need their driver: when somebody turns it off, it is turned on again.
+        fields: dict[str, Field] = {"addonsConfig.gcePersistentDiskCsiDriverConfig": MUTABLE}
         if not self.zones_wanted():
             fields["locations"] = CREATE_ONLY  # chosen once: they stay, even when the region gets new ones
         if self.spec.upgrade_channel != "none":

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Fields, Mode
 from .._engine.resource import Observed, Recovery, Status
-from .references import DESCRIPTION, FIXED_REFERENCE, REFERENCE, REFERENCES, last, or_absent, same_range
+from .references import DESCRIPTION, FIXED_REFERENCE, REFERENCE, REFERENCES, last, matched_by, or_absent, same_range
 from .rest import Request, RestResource, Step, set_labels
 
 
@@ -86,6 +86,7 @@ class Subnetwork(RestResource):
             "secondaryIpRanges[].reservedInternalRange": Field(Mode.IMMUTABLE, equal=lambda want, have: True),
             "reservedInternalRange": FIXED_REFERENCE,
             "logConfig": MUTABLE,
+            "logConfig.filterExpr": Field(equal=or_absent("true")),
             "logConfig.metadataFields": Field(unordered=True),
             "purpose": Field(Mode.IMMUTABLE, equal=or_absent("PRIVATE")),
             "role": MUTABLE,
@@ -139,23 +140,24 @@ class Router(RestResource):
             "nats[].drainNatIps": REFERENCES,
             # A private NAT takes no addresses: the option is accepted and not returned (recorded traffic).
             "nats[].natIpAllocateOption": Field(equal=lambda want, have: want in (have, "USE_SHARED_RANGES")),
-            "nats[].subnetworks": Field(key="name"),
-            "nats[].subnetworks[].name": REFERENCE,
+            "nats[].subnetworks": Field(equal=matched_by("name")),
+            "nats[].type": Field(equal=or_absent("PUBLIC")),
             "nats[].endpointTypes": Field(unordered=True),
             "nats[].rules": Field(key="ruleNumber"),
             "nats[].rules[].action.sourceNatActiveIps": REFERENCES,
             "nats[].rules[].action.sourceNatActiveRanges": REFERENCES,
-            "interfaces": Field(key="name"),
+            # Those who make tunnels add their interfaces and peers: what is not named here stays.
+            "interfaces": Field(key="name", open=True),
             "interfaces[].linkedVpnTunnel": REFERENCE,
             "interfaces[].subnetwork": REFERENCE,
-            "bgpPeers": Field(key="name"),
+            "bgpPeers": Field(key="name", open=True),
         }
     )
     steps = (Step(("nats",), _nats),)
 
 
 class Address(RestResource):
-    """A regional address. Its labels may be ignored at creation and then need setLabels (recorded traffic)."""
+    """A regional address."""
 
     kind = "gcp.compute.address"
     place = "projects/{project}/regions/{region}/addresses"
@@ -189,11 +191,15 @@ class Address(RestResource):
 
 
 class GlobalAddress(Address):
-    """A global address, or a global range such as the one that managed services live in."""
+    """A global address, or a global range such as the one that managed services live in.
+
+    Labels are ignored at its creation (recorded traffic): they are set by a call of their own.
+    """
 
     kind = "gcp.compute.global_address"
     place = "projects/{project}/global/addresses"
     listed: ClassVar[bool] = False
+    set_later = ("labels",)
 
 
 def _same_rules(want: Any, have: Any) -> bool:

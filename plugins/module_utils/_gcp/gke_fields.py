@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Fields, Mode
-from .references import FIXED_REFERENCE, REFERENCE, or_absent, same_range, same_reference, same_version
+from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Mode
+from .references import FIXED_REFERENCE, REFERENCE, ProtoFields, or_absent, same_range, same_reference, same_version
 
 _UNORDERED = Field(unordered=True)
 
@@ -135,6 +135,8 @@ POOL: dict[str, Field] = {
     "management": MUTABLE,
     "maxPodsConstraint": IMMUTABLE,
     "networkConfig": IMMUTABLE,
+    "networkConfig.createPodRange": CREATE_ONLY,
+    "networkConfig.podIpv4CidrBlock": Field(Mode.IMMUTABLE, equal=same_range),
     "networkConfig.subnetwork": FIXED_REFERENCE,
     "networkConfig.enablePrivateNodes": MUTABLE,
     "nodeDrainConfig": MUTABLE,
@@ -144,18 +146,19 @@ POOL: dict[str, Field] = {
     "upgradeSettings.strategy": Field(equal=or_absent("SURGE")),
     "version": Field(equal=same_version, disruptive=True),
 }
-POOL_FIELDS = Fields(POOL)
+POOL_FIELDS = ProtoFields(POOL)
 
 _ADDONS = "addonsConfig"
 _ENDPOINTS = "controlPlaneEndpointsConfig"
 _EXCLUSIONS = "maintenancePolicy.window.maintenanceExclusions"
-CLUSTER_FIELDS = Fields(
+CLUSTER_FIELDS = ProtoFields(
     {
         **{path.partition(".")[0]: MUTABLE for path in CLUSTER_UPDATES},
         "name": IMMUTABLE,
         "description": CREATE_ONLY,
         "resourceLabels": MUTABLE,
-        f"{_ADDONS}.gcePersistentDiskCsiDriverConfig": MUTABLE,
+        # On in a new cluster whatever was asked for; only a later update turns it off (recorded traffic).
+        f"{_ADDONS}.gcePersistentDiskCsiDriverConfig": CREATE_ONLY,
         # The zero of an enumeration is never returned.
         f"{_ADDONS}.istioConfig.auth": Field(equal=or_absent("AUTH_NONE")),
         f"{_ADDONS}.cloudRunConfig.loadBalancerType": Field(equal=or_absent("LOAD_BALANCER_TYPE_EXTERNAL")),
@@ -181,6 +184,8 @@ CLUSTER_FIELDS = Fields(
         "ipAllocationPolicy": IMMUTABLE,
         "ipAllocationPolicy.useIpAliases": CREATE_ONLY,  # always true by now, whatever was asked for
         "ipAllocationPolicy.createSubnetwork": CREATE_ONLY,
+        "ipAllocationPolicy.subnetworkName": CREATE_ONLY,
+        "ipAllocationPolicy.nodeIpv4CidrBlock": CREATE_ONLY,
         "ipAllocationPolicy.clusterIpv4CidrBlock": Field(Mode.IMMUTABLE, equal=same_range),
         "ipAllocationPolicy.servicesIpv4CidrBlock": Field(Mode.IMMUTABLE, equal=same_range),
         "ipAllocationPolicy.additionalIpRangesConfigs": MUTABLE,
@@ -201,7 +206,6 @@ CLUSTER_FIELDS = Fields(
         "networkConfig.datapathProvider": IMMUTABLE,
         "networkConfig.inTransitEncryptionConfig": Field(equal=or_absent("IN_TRANSIT_ENCRYPTION_DISABLED")),
         "networkPolicy": MUTABLE,
-        "networkPolicy.provider": Field(equal=or_absent("PROVIDER_UNSPECIFIED")),
         "notificationConfig.pubsub.topic": REFERENCE,
         "privateClusterConfig": MUTABLE,
         "privateClusterConfig.masterIpv4CidrBlock": Field(Mode.IMMUTABLE, equal=same_range),

@@ -15,7 +15,7 @@ from .._engine.resource import DONE, Observed, Operation, Resource
 from .._engine.retry import retry_call
 from .client import Cloud
 from .iam import KeyMember
-from .references import merged, same_duration
+from .references import FIXED_REFERENCE, ProtoFields, merged, same_duration
 from .rest import Request, RestResource, Style
 
 ENCRYPTER = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
@@ -36,7 +36,7 @@ class Key(RestResource):
     style = Style.AT_ONCE
     labels = "labels"
     replaceable = False
-    fields = Fields(
+    fields = ProtoFields(
         {
             "purpose": IMMUTABLE,
             "labels": MUTABLE,
@@ -46,6 +46,7 @@ class Key(RestResource):
             "versionTemplate.protectionLevel": IMMUTABLE,
             "destroyScheduledDuration": Field(Mode.IMMUTABLE, equal=same_duration),
             "importOnly": IMMUTABLE,
+            "cryptoKeyBackend": FIXED_REFERENCE,
         }
     )
 

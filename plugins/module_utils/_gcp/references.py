@@ -8,9 +8,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from .._engine.fields import Field, Mode
+from .._engine.fields import Field, Fields, Mode
 from .._engine.tags import from_description
 
 _HOST = re.compile(r"^(https?:)?//[^/]+/((compute|storage)/)?((v\d+\w*|alpha|beta)/)?")
@@ -92,9 +93,12 @@ def or_absent(default: Any) -> Callable[[Any, Any], bool]:
 
 
 def holds_tags(want: Any, have: Any) -> bool:
-    """Descriptions that carry ownership: other text in them is nobody's business."""
+    """Descriptions. Of those that carry ownership only that counts: other text in them is nobody's business."""
+    tags = from_description(want)
+    if not tags:
+        return (want or "") == (have or "")
     found = from_description(have)
-    return all(found.get(key) == value for key, value in from_description(want).items())
+    return all(found.get(key) == value for key, value in tags.items())
 
 
 def same_duration(want: Any, have: Any) -> bool:
@@ -105,6 +109,43 @@ def same_duration(want: Any, have: Any) -> bool:
         return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else -1.0
 
     return seconds(want) == seconds(have)
+
+
+def matched_by(member: str) -> Callable[[Any, Any], bool]:
+    """Equality of lists of objects that a reference tells apart. Lists in them have no order; what only the cloud has
+    is not compared."""
+
+    def plain(value: Any) -> Any:
+        return sorted(str(item) for item in value) if isinstance(value, (list, tuple)) else value
+
+    def covers(want: Mapping[str, Any], have: Mapping[str, Any]) -> bool:
+        rest = {name: value for name, value in want.items() if name != member and value not in (None, "", [])}
+        return all(plain(value) == plain(have.get(name)) for name, value in rest.items())
+
+    def equal(want: Any, have: Any) -> bool:
+        ours, theirs = list(want or ()), list(have or ())
+        return len(ours) == len(theirs) and all(
+            any(same_reference(one.get(member), other.get(member)) and covers(one, other) for other in theirs)
+            for one in ours
+        )
+
+    return equal
+
+
+def _without_zero(value: Any) -> Any:
+    return "" if isinstance(value, str) and value.endswith("_UNSPECIFIED") else value
+
+
+class ProtoFields(Fields):
+    """Fields of an API whose JSON is made of protocol buffers: the zero of an enumeration, which says that nothing
+    was specified, is not returned."""
+
+    def _resolve(self, path: str) -> Field:
+        found = super()._resolve(path)
+        return found if found.equal or found.normalise else replace(found, normalise=_without_zero)
+
+    def extend(self, classes: Mapping[str, Field]) -> ProtoFields:
+        return ProtoFields({**self.classes, **classes})
 
 
 REFERENCE = Field(equal=same_reference)

@@ -59,6 +59,7 @@ class RestResource(Resource):
     service, place: the service and its collection, with {project} and {region}.
     style: how its changes end. labels: the member that carries labels. described: ownership stands in the description.
     listed: read it through one list of the collection (see `list_filter`) instead of a GET of its own.
+    set_later: members that creation ignores and a step sets afterwards.
     steps: special ways to change members, tried in order; all other changes of a turn go into one PATCH.
     """
 
@@ -68,6 +69,7 @@ class RestResource(Resource):
     labels: ClassVar[str] = ""
     described: ClassVar[bool] = False
     listed: ClassVar[bool] = False
+    set_later: ClassVar[tuple[str, ...]] = ()
     steps: ClassVar[tuple[Step, ...]] = ()
 
     def __init__(
@@ -182,7 +184,8 @@ class RestResource(Resource):
     # -- changes ---------------------------------------------------------------------------------------------------
 
     def creation(self, desired: dict[str, Any]) -> Request:
-        return Request("POST", self.collection, {"name": self.name, **desired})
+        body = {name: value for name, value in desired.items() if name not in self.set_later}
+        return Request("POST", self.collection, {"name": self.name, **body})
 
     def deletion(self, observed: Observed) -> Request:
         return Request("DELETE", self.path)

@@ -18,7 +18,7 @@ from .._engine.resource import Observed, Operation
 from .._engine.retry import retry_call
 from .client import Cloud
 from .iam import Member
-from .references import REFERENCE, or_absent, same_duration
+from .references import REFERENCE, matched_by, or_absent, same_duration
 from .rest import Body, Request, RestResource, Style
 
 _DELETERS = 16  # objects deleted side by side when a bucket is emptied
@@ -27,8 +27,14 @@ _DELETERS = 16  # objects deleted side by side when a bucket is emptied
 def _same_rules(want: Any, have: Any) -> bool:
     """Lifecycle rules have no names and no order, and an empty list of them is not returned."""
 
+    def said(value: Any) -> Any:
+        """Without what says nothing; lists of conditions have no order."""
+        if isinstance(value, dict):
+            return {name: said(item) for name, item in value.items() if item not in (None, "", [])}
+        return sorted(value) if isinstance(value, list) else value
+
     def plain(rules: Any) -> list[str]:
-        return sorted(json.dumps(rule, sort_keys=True) for rule in rules or ())
+        return sorted(json.dumps(said(rule), sort_keys=True) for rule in rules or ())
 
     return plain(want) == plain(have)
 
@@ -51,6 +57,7 @@ class Bucket(RestResource):
             "location": Field(Mode.IMMUTABLE, normalise=ignore_case),
             "locationType": IMMUTABLE,
             "customPlacementConfig": IMMUTABLE,
+            "customPlacementConfig.dataLocations": Field(Mode.IMMUTABLE, normalise=ignore_case, unordered=True),
             "storageClass": Field(normalise=ignore_case),
             "labels": MUTABLE,
             "versioning": MUTABLE,
@@ -79,9 +86,7 @@ class Bucket(RestResource):
             "hierarchicalNamespace": IMMUTABLE,
             "ipFilter": MUTABLE,
             "ipFilter.publicNetworkSource.allowedIpCidrRanges": Field(unordered=True),
-            "ipFilter.vpcNetworkSources": Field(key="network"),
-            "ipFilter.vpcNetworkSources[].network": REFERENCE,
-            "ipFilter.vpcNetworkSources[].allowedIpCidrRanges": Field(unordered=True),
+            "ipFilter.vpcNetworkSources": Field(equal=matched_by("network")),
             "objectRetention": IMMUTABLE,
             "rpo": Field(equal=or_absent("DEFAULT")),
         }
