@@ -36,3 +36,18 @@ def references(document: Any, path: str = "") -> Iterable[tuple[str, str]]:
     elif isinstance(document, list):
         for index, value in enumerate(document):
             yield from references(value, f"{path}[{index}]")
+
+
+def without(document: Document, dotted: Iterable[str]) -> Document:
+    """A copy without the members at ``dotted`` paths."""
+    result = document
+    for path in dotted:
+        head, _, rest = path.partition(".")
+        if head not in result:
+            continue
+        inner = result[head]
+        if not rest:
+            result = {key: value for key, value in result.items() if key != head}
+        elif isinstance(inner, dict):
+            result = {**result, head: without(inner, (rest,))}
+    return result

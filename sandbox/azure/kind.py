@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import armid, schema
 from .call import Call, Reply
-from .documents import merged, title
+from .documents import merged, title, without
 from .errors import ArmError, not_found
 from .flows import Flow
 from .models import MODELS
@@ -42,6 +42,7 @@ class Kind:
     since: ClassVar[dict[str, str]] = {}  # property -> first api-version that shows it
     conceals: ClassVar[tuple[str, ...]] = ()  # properties not shown before creation has ended
     has_state: ClassVar[bool] = True
+    ignored: ClassVar[tuple[str, ...]] = ()  # shown by a GET, not in the model of a PUT, and taken back silently
     holds: ClassVar[bool] = False  # what it refers to cannot be deleted
 
     def __init__(self, emulator: AzureEmulator) -> None:
@@ -174,7 +175,7 @@ class Kind:
                 )
                 raise ArmError(400, "InvalidRequestContent", message)
         try:
-            read: Document = schema.load(model).read(body, "", "")
+            read: Document = schema.load(model).read(without(body, self.ignored), "", "")
         except schema.Mismatch as mismatch:
             raise self.problem(mismatch) from None
         read.pop("id", None)

@@ -31,6 +31,7 @@ class Workspaces(Kind):
     versions = VERSIONS
     flow = WORKSPACE
     duration = "azure.workspace"
+    ignored = ("properties.features.legacy", "properties.features.searchVersion")
     retry_after = 20
 
     def __init__(self, emulator: AzureEmulator) -> None:

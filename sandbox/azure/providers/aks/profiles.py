@@ -15,12 +15,12 @@ from .base import invalid, pruned, refuse, unchangeable
 if TYPE_CHECKING:
     from ...emulator import AzureEmulator
 
-AUTOSCALER: dict[str, str] = {
+AUTOSCALER: dict[str, str | bool] = {
     "balance-similar-node-groups": "false",
-    "daemonset-eviction-for-empty-nodes": "false",
-    "daemonset-eviction-for-occupied-nodes": "true",
+    "daemonset-eviction-for-empty-nodes": False,
+    "daemonset-eviction-for-occupied-nodes": True,
     "expander": "random",
-    "ignore-daemonsets-utilization": "false",
+    "ignore-daemonsets-utilization": False,
     "max-empty-bulk-delete": "10",
     "max-graceful-termination-sec": "600",
     "max-node-provision-time": "15m",

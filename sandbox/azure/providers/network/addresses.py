@@ -105,6 +105,7 @@ class NatGateways(NetworkKind):
 
     type = NATS
     duration = "azure.nat_gateway"
+    ignored = ("properties.scope", "properties.privateIPAddresses", "properties.privateIPAddressesV6", "sku.tier")
     since = {"scope": "2025-01-01", "privateIPAddresses": "2025-01-01", "privateIPAddressesV6": "2025-01-01"}
     defaults = {
         "idleTimeoutInMinutes": 4,

@@ -33,6 +33,7 @@ class PrivateEndpoints(NetworkKind):
 
     type = ENDPOINTS
     duration = "azure.private_endpoint"
+    ignored = ("properties.resourceGuid",)
     top_level = ("extendedLocation",)
     since = {
         "ipVersionType": "2025-01-01",

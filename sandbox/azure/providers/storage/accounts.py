@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"^[a-z0-9]{3,24}$")
 _FOREIGN = {"storage", "test", "data", "backup", "mystorageaccount", "terraformstate"}  # taken by other subscriptions
 _FIXED = ("isHnsEnabled", "isNfsV3Enabled", "dnsEndpointType")
+_SERVICE_S_OWN = (
+    *("provisioningState", "keyCreationTime", "creationTime", "privateEndpointConnections", "primaryEndpoints"),
+    *("primaryLocation", "statusOfPrimary", "secondaryLocation", "statusOfSecondary", "secondaryEndpoints"),
+)
 _ACCOUNT_LIMIT = 250
 
 
@@ -34,6 +38,7 @@ class StorageAccounts(StorageKind):
     type = ACCOUNTS
     flow = STORAGE
     duration = "azure.storage_account"
+    ignored = tuple(f"properties.{name}" for name in _SERVICE_S_OWN)
     since = {"allowCrossTenantDelegationSas": "2025-06-01"}
 
     def __init__(self, emulator: AzureEmulator) -> None:
