@@ -104,7 +104,17 @@ class Converger:
     def _run_deletions(self, keys: set[str], past: dict[str, Outcome]) -> dict[str, Outcome]:
         after = self.graph.reversed()
         before = {key: {other for other in after[key] if other in keys or other in past} for key in keys}
-        return self._run(before, self._delete_one, past)
+        for key in keys:
+            taker = self._taker(key, keys)
+            if taker is not None:
+                before[taker] = (before[taker] | before[key]) - {key}
+                before[key] = {taker}
+        return self._run(before, lambda key: self._delete_one(key, gone_along=self._taker(key, keys) is not None), past)
+
+    def _taker(self, key: str, keys: set[str]) -> str | None:
+        """The object whose deletion, among `keys`, takes this one along."""
+        taker = self.graph.resources[key].goes_with
+        return taker.key if taker is not None and taker.key in keys else None
 
     def _run(
         self, before: dict[str, set[str]], work: Callable[[str], None], past: dict[str, Outcome]
@@ -186,11 +196,14 @@ class Converger:
                     made.append(todo)
             observed = turn.settle()
 
-    def _delete_one(self, key: str) -> None:
+    def _delete_one(self, key: str, *, gone_along: bool = False) -> None:
+        """gone_along: what takes it along is deleted already, so look before anything is done."""
         resource, turn = self.graph.resources[key], _Turn(self, key)
         self._tell(turn.entry, "started", 0.0)
         observed = self.planned[key].observed
-        if observed is None or observed.status in (Status.PENDING, Status.DELETING):
+        if gone_along:
+            resource.forget()
+        if gone_along or observed is None or observed.status in (Status.PENDING, Status.DELETING):
             observed = turn.settle()
         taken = False
         while observed is not None:

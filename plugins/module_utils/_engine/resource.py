@@ -92,6 +92,8 @@ class Resource(ABC):
     lock: resources with the same lock are changed one at a time (node pools of one cluster).
     present: False for an object that the specification wants gone.
     managed: False for an object that is only referred to: it must exist and is never changed.
+    goes_with: the object whose deletion takes this one along (a cluster and its node pools). Where both shall go, only
+        that one is deleted, and this one is looked for afterwards.
     """
 
     kind: ClassVar[str]
@@ -115,6 +117,7 @@ class Resource(ABC):
         self.lock = lock
         self.present = present
         self.managed = managed
+        self.goes_with: Resource | None = None
         self.outputs: dict[str, Any] = {}
 
     @property

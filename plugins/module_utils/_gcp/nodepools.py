@@ -52,6 +52,7 @@ class NodePool(RestResource):
     ) -> None:
         super().__init__(cloud, name, body, (cluster, *needs), lock=cluster.key, **options)
         self.cluster = cluster
+        self.goes_with = cluster
 
     @property
     def collection(self) -> str:
