@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ from .store import Record, Store
 _GROUP = "Microsoft.Resources/resourceGroups"
 _POLL = re.compile(r"operation(s|status|statuses|results)$", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SIGN_IN: ContextVar[bool] = ContextVar("sign_in", default=False)  # whether the request is for the login service
 _READING_POSTS = re.compile(r"^(list|check|get)|^sharedKeys$", re.IGNORECASE)
 
 
@@ -96,6 +98,7 @@ class AzureEmulator:
     def operation_name(self, request: web.Request, body: bytes) -> str:
         """``PUT Microsoft.Network/virtualNetworks``; actions carry their name after the type."""
         path = request.path
+        _SIGN_IN.set(self.authority.serves(path))
         if path.startswith("/blob/"):
             return f"{request.method} blob"
         if self.authority.serves(path):
@@ -118,7 +121,15 @@ class AzureEmulator:
         return not (request.method == "POST" and _READING_POSTS.match(request.path.rstrip("/").rpartition("/")[2]))
 
     def fault_response(self, rule: FaultRule) -> web.Response:
-        """ARM's own throttling and server errors."""
+        """ARM's own throttling and server errors; those of the login service have another form."""
+        if _SIGN_IN.get():
+            text = rule.message or "A transient error has occurred. Please try again."
+            answer = {
+                "error": "temporarily_unavailable",
+                "error_description": f"AADSTS90033: {text}",
+                "error_codes": [90033],
+            }
+            return web.json_response(answer, status=rule.status or (429 if rule.kind == "throttle" else 503))
         if rule.kind == "throttle":
             status, code = rule.status or 429, rule.code or "TooManyRequests"
             message = rule.message or (

@@ -180,12 +180,33 @@ MADE: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
     (
+        f"{CLUSTER}{_P}Microsoft.Insights/diagnosticSettings/audit",
+        "2021-05-01-preview",
+        {
+            "properties": {
+                "workspaceId": f"GROUP{_P}Microsoft.OperationalInsights/workspaces/logs",
+                "logs": [{"category": "kube-audit", "enabled": True}],
+            }
+        },
+    ),
+    (f"{NET}{_P}Microsoft.Authorization/locks/keep", "2020-05-01", {"properties": {"level": "CanNotDelete"}}),
+    (
+        f"{NET}{_P}Microsoft.Authorization/roleAssignments/11111111-2222-3333-4444-555555555555",
+        "2022-04-01",
+        {
+            "properties": {
+                "roleDefinitionId": f"{_P}Microsoft.Authorization/roleDefinitions/4d97b98b-1d4f-4787-a291-c67834d212e7",
+                "principalId": "00000000-0000-0000-0000-00000000eeee",
+            }
+        },
+    ),
+    (
         f"{CLUSTER}/maintenanceConfigurations/aksManagedAutoUpgradeSchedule",
         AKS,
         {"properties": {"maintenanceWindow": WINDOW}},
     ),
 ]
-_MOVING = ("etag", "eTag", "lastModifiedTime", "lastModifiedAt", "modifiedDate", "systemData")
+_MOVING = ("updatedOn", "etag", "eTag", "lastModifiedTime", "lastModifiedAt", "modifiedDate", "systemData")
 
 
 def filled(value: Any, group: str) -> Any:

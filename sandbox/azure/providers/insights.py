@@ -46,6 +46,7 @@ class DiagnosticSettings(Kind):
     versions = VERSIONS
     tracked = False
     extension = True
+    ignored = ("location", "kind", "tags", "identity")
     has_state = False
 
     def problem(self, mismatch: schema.Mismatch) -> ArmError:
@@ -78,7 +79,7 @@ class DiagnosticSettings(Kind):
                 message = f"Category '{category}' is not supported."
                 raise self.error(400, "BadRequest", message)
             logs.append(_category(log))
-        metrics = [_category(metric) for metric in sent.get("metrics") or []]
+        metrics = [_metric(metric) for metric in sent.get("metrics") or []]
         properties: Document = {target: sent.get(target) for target in _TARGETS}
         properties["metrics"] = metrics
         properties["logs"] = logs
@@ -138,6 +139,10 @@ def _category(entry: Document) -> Document:
         "enabled": bool(entry.get("enabled")),
         "retentionPolicy": entry.get("retentionPolicy") or dict(_NO_RETENTION),
     }
+
+
+def _metric(entry: Document) -> Document:
+    return {key: value for key, value in _category(entry).items() if key != "categoryGroup"}
 
 
 def install(emulator: AzureEmulator) -> None:

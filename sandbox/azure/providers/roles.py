@@ -169,6 +169,22 @@ BUILT_IN = (
         ("Microsoft.ContainerService/managedClusters/*",),
     ),
     Role(
+        "a7ffa36f-339b-4b5c-8bdf-e2c188b2c0eb",
+        "Azure Kubernetes Service RBAC Writer",
+        "Allows read/write access to most objects in a namespace.",
+        (),
+        (),
+        ("Microsoft.ContainerService/managedClusters/apps/*",),
+    ),
+    Role(
+        "7f6c6a51-bcf8-42ba-9220-52d62157d7db",
+        "Azure Kubernetes Service RBAC Reader",
+        "Allows read-only access to see most objects in a namespace.",
+        (),
+        (),
+        ("Microsoft.ContainerService/managedClusters/apps/*/read",),
+    ),
+    Role(
         "0ab0b1a8-8aac-4efd-b8c2-3ee1fb270be8",
         "Azure Kubernetes Service Cluster Admin Role",
         "List cluster admin credential action.",
