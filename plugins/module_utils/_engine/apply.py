@@ -86,6 +86,7 @@ class Converger:
             changes=planned.plan.changes,
             note=planned.note,
             needs=tuple(sorted(self.graph.needs[key])),
+            lock=planned.resource.lock or "",
         )
 
     # -- the three passes ------------------------------------------------------------------------------------------
