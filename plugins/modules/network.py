@@ -123,6 +123,11 @@ resources:
       elements: str
       returned: always
       sample: []
+    lock:
+      description: Objects with the same lock are changed one at a time. Empty when there is none.
+      type: str
+      returned: always
+      sample: ""
 diff:
   description: The objects that change, in the form that C(ansible-playbook --diff) prints.
   returned: always

@@ -98,7 +98,8 @@ class Narrator:
     def _line(self, event: Mapping[str, Any]) -> Line:
         doing, did, deed = _WORDS.get(event["action"], _WORDS["none"])
         # The line says already which object it is about.
-        message = _single(event.get("message", "").removeprefix(f"{event['kind']} {event['name']}: "))
+        said = event.get("message", "").removeprefix(f"{event['kind']} {event['name']}: ")
+        message = _single(said.removeprefix(f"{event['action']}: "))
         state = event["state"]
         if state == "done":
             word, tone, message = did, "ok" if event["action"] == "none" else "changed", ""
@@ -124,6 +125,14 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02d}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def cut(text: str, width: int) -> str:
+    """At most `width` long. The middle goes: names differ at their ends."""
+    if len(text) <= width:
+        return text
+    head = (width - 3) // 2
+    return f"{text[:head]}...{text[len(text) - (width - 3 - head) :]}"
 
 
 def _single(text: str) -> str:

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .progress import duration
+from .progress import cut, duration
 
 WIDTH = 100
 _INDENT = "  "
@@ -27,7 +27,7 @@ def recap(report: Mapping[str, Any]) -> str:
     if report["failed"] and not report["counts"]["failed"]:
         lines += _wrap(report["msg"], _INDENT)
     if report["mode"] == "apply" and not report["failed"]:
-        lines += [_cut(line, WIDTH) for line in _standing(report["outputs"])]
+        lines += [cut(line, WIDTH) for line in _standing(report["outputs"])]
     lines += _orphans(report)
     return "\n".join(lines)
 
@@ -70,7 +70,7 @@ def _rows(report: Mapping[str, Any]) -> Iterator[str]:
     for item in items:
         status = item.get("status", "ok")
         time = "" if report["mode"] == "plan" else duration(item["seconds"]) if status == "ok" else status.upper()
-        kind, name = _cut(item["kind"], kind_width), _cut(item["name"], name_width)
+        kind, name = cut(item["kind"], kind_width), cut(item["name"], name_width)
         row = f"{_MARKS[item['action']]} {item['action']:<7}  {kind:<{kind_width}}  {name:<{name_width}}  {time:>7}"
         yield (_INDENT + row).rstrip()
         yield from _details(item, status)
@@ -118,14 +118,6 @@ def _orphans(report: Mapping[str, Any]) -> list[str]:
 def _value(value: Any) -> str:
     text = value if isinstance(value, str) and value else json.dumps(value, default=str)
     return text if len(text) <= _VALUE else text[: _VALUE - 3] + "..."
-
-
-def _cut(text: str, width: int) -> str:
-    """The middle goes: names differ at their ends."""
-    if len(text) <= width:
-        return text
-    head = (width - 3) // 2
-    return f"{text[:head]}...{text[len(text) - (width - 3 - head) :]}"
 
 
 def _wrap(text: str, indent: str) -> list[str]:

@@ -121,8 +121,8 @@ def began(report: Mapping[str, Any]) -> float:
 def critical_path(resources: list[dict[str, Any]]) -> list[str]:
     """The chain that decided when a site was finished, as keys (kind/name), first to last.
 
-    It ends at the object that was finished last. Before each object comes the one, of those it is related to by
-    `needs` in either direction (deletion goes the other way), that was finished last before it began.
+    It ends at the object that was finished last. Before each object comes the one, of those it is related to by `needs`
+    in either direction (deletion goes the other way) or by taking turns, that was finished last before it began.
     """
     acted = {f"{item['kind']}/{item['name']}": item for item in resources if item["seconds"] > 0 and _ran(item)}
     if not acted:
@@ -133,6 +133,8 @@ def critical_path(resources: list[dict[str, Any]]) -> list[str]:
             if need in acted:
                 related[key].add(need)
                 related[need].add(key)
+        if item.get("lock"):
+            related[key] |= {other for other in acted if other != key and acted[other].get("lock") == item["lock"]}
     key = max(acted, key=lambda name: finished(acted[name]))
     chain = [key]
     while True:

@@ -11,12 +11,13 @@ from html import escape
 from itertools import pairwise
 from typing import Any
 
-from .progress import duration
+from .progress import cut, duration
 from .reports import began, critical_path, finished
 
-LEFT, RIGHT, CHART = 330, 90, 780  # label column, room for times after bars, time axis; pixels
+LEFT, RIGHT, CHART = 380, 90, 780  # label column, room for times after bars, time axis; pixels
 ROW, BAR, HEAD, AXIS = 20, 12, 40, 26
 SHORT = 0.02  # of the whole: what took less shares a row, unless it is on the critical path
+LABEL = 46  # characters
 FEW = 3  # so many short ones are worth a row each
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
@@ -260,8 +261,8 @@ def _kind(item: Mapping[str, Any]) -> str:
 
 
 def _short(item: Mapping[str, Any]) -> str:
-    text = f"{_kind(item)}  {item['name']}"
-    return text if len(text) <= 48 else text[:45] + "..."
+    kind = _kind(item)
+    return f"{kind}  {cut(item['name'], max(12, LABEL - len(kind)))}"
 
 
 def _failed(item: Mapping[str, Any]) -> bool:

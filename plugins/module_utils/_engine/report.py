@@ -13,7 +13,8 @@ from .plan import Action, Change, Unknown
 
 @dataclass
 class Entry:
-    """One object's line. `started` and `seconds` are seconds since the run began and spent on it."""
+    """One object's line. `started` and `seconds` are seconds since the run began and spent on it. Objects with the same
+    `lock` take turns."""
 
     kind: str
     name: str
@@ -26,6 +27,7 @@ class Entry:
     error: str = ""
     note: str = ""
     needs: tuple[str, ...] = ()
+    lock: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -40,6 +42,7 @@ class Entry:
             "error": self.error,
             "note": self.note,
             "needs": list(self.needs),
+            "lock": self.lock,
         }
 
 

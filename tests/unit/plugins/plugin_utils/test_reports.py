@@ -191,6 +191,17 @@ def test_critical_path_of_a_destruction_runs_the_other_way(reports: Any) -> None
     assert chain == ["aws.thing/pool", "aws.thing/cluster", "aws.thing/vpc"]
 
 
+def test_critical_path_runs_through_objects_that_take_turns(reports: Any) -> None:
+    chain = reports.critical_path(
+        [
+            item("cluster", seconds=16),
+            item("first", started=16, seconds=8, lock="k8s", needs=["aws.thing/cluster"]),
+            item("second", started=24, seconds=3, lock="k8s", needs=["aws.thing/cluster"]),
+        ]
+    )
+    assert chain == ["aws.thing/cluster", "aws.thing/first", "aws.thing/second"]
+
+
 def test_no_critical_path_where_nothing_was_done(reports: Any) -> None:
     assert reports.critical_path([item("a", "none")]) == []
 

@@ -18,7 +18,7 @@ from module_utils._engine.tags import Owner, as_description, from_description, t
 from tests.unit.plugins.module_utils._engine.kit import Fake, FakeClock, FakeCloud
 
 KEYS = {"changed", "resources", "diff", "outputs", "orphans", "seconds"}
-ENTRY = {"kind", "name", "id", "action", "changes", "seconds", "started", "status", "error", "note", "needs"}
+ENTRY = {"kind", "name", "id", "action", "changes", "seconds", "started", "status", "error", "note", "needs", "lock"}
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
