@@ -14,6 +14,7 @@ from aiohttp import web
 
 from ..core import Context, FaultRule
 from ..core.connection import AZURE_CLIENT, AZURE_SUBSCRIPTION, AZURE_TENANT
+from ..core.ports import release_port
 from . import armid, providers
 from .armid import Target
 from .blob import BlobService
@@ -74,6 +75,8 @@ class AzureEmulator:
 
     def reset(self) -> None:
         """Forget every object."""
+        for record in self.store:
+            release_port(record.private.get("port", 0))
         self._build()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from ....core.ports import release_port, reserve_port
 from ...call import Call
 from ...documents import merged
 from ...operations import Operation
@@ -252,6 +253,8 @@ class ManagedClusters(AksKind):
     def saved(self, call: Call, record: Record, previous: Document | None) -> None:
         kind = self.emulator.kinds[POOLS.lower()]
         pools = call.notes.get("pools") or []
+        if "port" not in record.private:
+            record.private["port"] = reserve_port()
         record.private["upgrading"] = call.notes.get("updating") == "Upgrading"
         for name, properties in pools:
             found = self.store.get(f"{record.id}/agentPools/{name}")
@@ -278,6 +281,7 @@ class ManagedClusters(AksKind):
             nodes.write_pool(self.emulator, record, pool)
 
     def removed(self, record: Record) -> None:
+        release_port(record.private.pop("port", 0))
         nodes.remove(self.emulator, record)
         principal = (record.document.get("identity") or {}).get("principalId")
         if principal:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ....core import Authority
 from ...call import Call, Reply
 from ...store import Record
 from .base import refuse
@@ -50,9 +51,14 @@ def token(cluster: Record, account: str) -> str:
     return f"{cluster.private['serial']}{cluster.properties['resourceUID']}{account}"
 
 
-def server(emulator: AzureEmulator, cluster: Record) -> str:
-    """Address of the API server: the emulator's own, below which every cluster has its path."""
-    return f"{emulator.context.url}/kubernetes/{cluster.properties['resourceUID']}"
+def server(cluster: Record) -> str:
+    """Address of the API server, on a port that is the cluster's own."""
+    return f"https://127.0.0.1:{cluster.private['port']}"
+
+
+def authority(emulator: AzureEmulator, cluster: Record) -> Authority:
+    """The CA of the cluster."""
+    return emulator.context.authority.child(f"aks-{cluster.properties['resourceUID']}")
 
 
 def _answer(
@@ -61,14 +67,14 @@ def _answer(
     if cluster.state == "Creating":
         message = f"Unable to get credentials: managed cluster {cluster.name} is being created."
         raise refuse(409, "OperationNotAllowed", message)
-    authority = base64.b64encode(emulator.context.authority.pem).decode()
+    certificate = base64.b64encode(authority(emulator, cluster).pem).decode()
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
             {
                 "name": cluster.name,
-                "cluster": {"certificate-authority-data": authority, "server": server(emulator, cluster)},
+                "cluster": {"certificate-authority-data": certificate, "server": server(cluster)},
             }
         ],
         "contexts": [{"name": cluster.name, "context": {"cluster": cluster.name, "user": name}}],
