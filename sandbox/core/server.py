@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from .. import engines
 from .context import CloudEmulator, Context
 from .faults import FaultRule
 
@@ -99,7 +100,8 @@ def _hang_up(request: web.Request) -> None:
 
 def _add_control_routes(app: web.Application, cloud: CloudEmulator, context: Context, activity: Activity) -> None:
     async def health(_: web.Request) -> web.Response:
-        return web.json_response({"cloud": cloud.name, "pid": os.getpid(), "url": context.url, "status": "ok"})
+        told = {"cloud": cloud.name, "pid": os.getpid(), "url": context.url, "status": "ok"}
+        return web.json_response({**told, "engines": engines.describe()})
 
     async def get_profile(_: web.Request) -> web.Response:
         return web.json_response({"name": context.profile.name, "scale": context.profile.scale})
