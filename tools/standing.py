@@ -23,15 +23,13 @@ def main(directory: Path) -> int:
     here = Path.cwd()
     shown = directory.relative_to(here) if directory.is_relative_to(here) else directory
     print("\nWhat to look at next")
+    logs = os.environ.get("SANDBOX_DIR", ".sandbox")
     hints = (
         (f"{shown}/timeline.html", "what took how long, site by site, with the critical path"),
         (f"{shown}/<site>.json", "every object, every change, ids and addresses"),
         ("make rollout", "again: nothing changes"),
         ("make plan", "what a change in inventories/sandbox/group_vars would do"),
-        (
-            "make sandbox-status",
-            f"where the clouds listen; their logs are in {os.environ.get('SANDBOX_DIR', '.sandbox')}",
-        ),
+        ("make sandbox-status", f"where the emulated clouds listen; their logs are in {logs}"),
         ("make destroy", "removes the three sites, and shows that nothing is left"),
     )
     width = max(len(what) for what, _why in hints)
@@ -45,7 +43,8 @@ def describe(report: dict[str, Any]) -> list[str]:
     site, outputs = report["site"], report.get("outputs") or {}
     objects = [item for item in report["resources"] if item["status"] == "ok" and item["action"] != "delete"]
     place = " ".join(str(site[key]) for key in ("cloud", "region") if site.get(key))
-    lines = [f"{site['name']:<12} {place:<24} {len(objects)} objects"]
+    failed = ", the last run failed: see the report" if report["failed"] else ""
+    lines = [f"{site['name']:<12} {place:<24} {len(objects)} objects{failed}"]
     cluster = outputs.get("cluster") or {}
     if cluster.get("endpoint"):
         name = cluster.get("name", "")
