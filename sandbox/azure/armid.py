@@ -74,3 +74,8 @@ def type_of(resource_id: str) -> str:
         return ""
     target = parse(resource_id)
     return target.kind.lower() if target.is_item else ""
+
+
+def small_group(resource_id: str) -> str:
+    """An id with ``resourcegroups`` in small letters, as some providers write it."""
+    return resource_id.replace("/resourceGroups/", "/resourcegroups/", 1)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...core.connection import AZURE_TENANT
 from .. import schema
+from ..armid import small_group
 from ..call import Call, Reply
 from ..errors import ArmError
 from ..kind import Kind
@@ -112,11 +113,6 @@ class Credentials(IdentityKind):
 
     def missing(self, call: Call) -> ArmError:
         return ArmError(404, "NotFound", f"Resource '{small_group(call.target.path)}' was not found.")
-
-
-def small_group(resource_id: str) -> str:
-    """An id as the provider writes it."""
-    return resource_id.replace("/resourceGroups/", "/resourcegroups/")
 
 
 def install(emulator: AzureEmulator) -> None:

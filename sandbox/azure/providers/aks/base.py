@@ -109,11 +109,6 @@ class AksKind(Kind):
             raise refuse(409, "OperationNotAllowed", message)
 
 
-def small_group(resource_id: str) -> str:
-    """An id as the provider writes those of clusters and pools."""
-    return resource_id.replace("/resourceGroups/", "/resourcegroups/", 1)
-
-
 def require_cluster(kind: Kind, call: Call) -> Record:
     """The cluster above a nested resource (its presence was checked)."""
     cluster = kind.store.get(call.target.parent)

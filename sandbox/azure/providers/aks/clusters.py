@@ -6,12 +6,13 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from ....core.ports import release_port, reserve_port
+from ...armid import small_group
 from ...call import Call
 from ...documents import merged
 from ...operations import Operation
 from ...store import Document, Record
 from . import credentials, nodes, profiles, releases
-from .base import CLUSTERS, POOLS, AksKind, invalid, pruned, refuse, small_group, unchangeable
+from .base import CLUSTERS, POOLS, AksKind, invalid, pruned, refuse, unchangeable
 from .pools import changed_keys, check_capacity, check_pools, complete_pool, settle_pool, show_pool
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from ...armid import small_group
 from ...call import Call
 from ...errors import FLAT, ArmError
 from ...operations import Operation
@@ -12,7 +13,7 @@ from ...store import Document, Record
 from ..compute import shortfall
 from ..sizes import SIZES, available, restricted
 from . import nodes, releases
-from .base import POOLS, AksKind, invalid, pruned, refuse, require_cluster, small_group, unchangeable
+from .base import POOLS, AksKind, invalid, pruned, refuse, require_cluster, unchangeable
 
 if TYPE_CHECKING:
     from ...emulator import AzureEmulator
