@@ -119,13 +119,10 @@ class Cluster(RestResource):
             enabled = bool(desired["legacyAbac"].get("enabled"))
             return Request("POST", f"{self.path}:setLegacyAbac", {"enabled": enabled})
         paths = sorted(CLUSTER_UPDATES, key=lambda path: _ORDER.index(path) if path in _ORDER else len(_ORDER))
-        path = next((each for each in paths if change.touches(each)), None)
+        path = next((each for each in paths if _concerns(change, each) and _inside(desired, each) is not None), None)
         if path is None:
             raise AssertionError(f"no way to change {[each.path for each in change.changes]}")  # a defect of ours
-        value: Any = desired
-        for part in path.split("."):
-            value = value[part]
-        name = CLUSTER_UPDATES[path]
+        name, value = CLUSTER_UPDATES[path], _inside(desired, path)
         return self._put({name: {WRAPPED[name]: value} if name in WRAPPED else value})
 
     def _put(self, update: dict[str, Any]) -> Request:
@@ -147,6 +144,18 @@ class Cluster(RestResource):
         if (observed.values.get("resourceLabels") or {}).get(PROTECTED) == "true" and not never_lived:
             return "deletion protection is on. Set deletion_protection: false, roll that out, then delete."
         return ""
+
+
+def _concerns(change: Plan, path: str) -> bool:
+    """Whether a change is at or below a path, or at a block above it that is missing as a whole."""
+    return change.touches(path) or any(path.startswith(each.path + ".") for each in change.changes)
+
+
+def _inside(body: dict[str, Any], path: str) -> Any:
+    value: Any = body
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def _addon_first(observed: Observed, desired: dict[str, Any]) -> bool:
