@@ -18,6 +18,7 @@ LEFT, RIGHT, CHART = 380, 90, 780  # label column, room for times after bars, ti
 ROW, BAR, HEAD, AXIS = 20, 12, 40, 26
 SHORT = 0.02  # of the whole: what took less shares a row, unless it is on the critical path
 LABEL = 46  # characters
+TOLD = 0.01  # of the whole: steps of the critical path that its sentence leaves out are shorter
 FEW = 3  # so many short ones are worth a row each
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
@@ -233,7 +234,8 @@ def _intro(reports: Sequence[Mapping[str, Any]], sites: Sequence[_Site], total: 
     by_key = {_key(item): item for item in last.report["resources"]}
     steps = [by_key[key] for key in last.chain]
     spent = sum(item["seconds"] for item in steps)
-    chain = " &rarr; ".join(f"{escape(_kind(item))} {duration(item['seconds'])}" for item in steps)
+    told = [item for item in steps if item["seconds"] >= TOLD * total]
+    chain = " &rarr; ".join(f"{escape(_kind(item))} {duration(item['seconds'])}" for item in told)
     name = escape(last.report["site"]["name"])
     return text + f'<p class="path"><b>Critical path</b> ({name}, {duration(spent)} of {duration(total)}): {chain}</p>'
 
