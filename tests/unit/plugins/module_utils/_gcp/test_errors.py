@@ -46,7 +46,7 @@ PRECONDITION = ("failedPrecondition", "FAILED_PRECONDITION")
         (400, answer(400, "The resource 'x' is not ready", "resourceNotReady"), tree.Busy),
         (400, answer(400, "Cluster is running incompatible operation operation-1.", *PRECONDITION), tree.Busy),
         (400, answer(400, "The label fingerprint is stale.", *PRECONDITION), tree.Busy),
-        (400, answer(400, "Node pools of this kind cannot be resized.", "", "FAILED_PRECONDITION"), tree.InvalidRequest),
+        (400, answer(400, "This kind cannot be resized.", "", "FAILED_PRECONDITION"), tree.InvalidRequest),
         (400, answer(400, IN_USE, "resourceInUse"), tree.Conflict),
         (400, answer(400, LATE, "", "INVALID_ARGUMENT"), tree.NotYetConsistent),
         (403, answer(403, KMS, "forbidden"), tree.NotYetConsistent),
