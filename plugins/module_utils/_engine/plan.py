@@ -173,8 +173,9 @@ def _compare(shown: str, path: str, want: Any, have: Any, fields: Fields) -> Ite
     if declared.normalise is not None and not holds_unknown(want):
         want, have = declared.normalise(want), None if have is None else declared.normalise(have)
     if have is None:
-        # Clouds drop empty lists, empty objects, zero and false from what they return.
-        if not _empty(want):
+        # Clouds drop empty lists, empty objects, zero and false from what they return, and what equals a default.
+        inside = _members(shown, path, want, {}, fields) if isinstance(want, Mapping) else (want,)
+        if not _empty(want) and any(True for _ in inside):
             yield Change(shown, raw[1], raw[0], declared, fields)
     elif isinstance(want, Mapping) and isinstance(have, Mapping):
         yield from _members(shown, path, want, have, fields, declared.exact)
@@ -262,7 +263,7 @@ def holds_unknown(value: Any) -> bool:
 
 def _same(want: Any, have: Any) -> bool:
     if isinstance(want, bool) or isinstance(have, bool):
-        return want is have or str(want).lower() == str(have).lower()
+        return bool(want == have) or str(want).lower() == str(have).lower()
     if isinstance(want, (int, float)) != isinstance(have, (int, float)):
         # 64-bit numbers travel as strings in JSON.
         return str(want) == str(have)

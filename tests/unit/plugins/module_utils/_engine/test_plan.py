@@ -18,6 +18,7 @@ MODES = {"mutable": MUTABLE, "immutable": IMMUTABLE, "create-only": CREATE_ONLY}
 FUNCTIONS: dict[str, Any] = {
     "ignore_case": ignore_case,
     "prefix": lambda want, have: have is not None and str(have).startswith(want),
+    "minus_one_or_absent": lambda want, have: have == want or (have is None and want == -1),
 }
 
 
