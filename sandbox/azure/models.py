@@ -18,6 +18,7 @@ MODELS: dict[str, tuple[str, str | None]] = {
     "Microsoft.Resources/resourceGroups": (_RESOURCES + "ResourceGroup", _RESOURCES + "ResourceGroupPatchable"),
     "Microsoft.Network/virtualNetworks": (_NETWORK + "VirtualNetwork", _NETWORK + "TagsObject"),
     "Microsoft.Network/virtualNetworks/subnets": (_NETWORK + "Subnet", None),
+    "Microsoft.Network/virtualNetworks/virtualNetworkPeerings": (_NETWORK + "VirtualNetworkPeering", None),
     "Microsoft.Network/networkSecurityGroups": (_NETWORK + "NetworkSecurityGroup", _NETWORK + "TagsObject"),
     "Microsoft.Network/networkSecurityGroups/securityRules": (_NETWORK + "SecurityRule", None),
     "Microsoft.Network/routeTables": (_NETWORK + "RouteTable", _NETWORK + "TagsObject"),

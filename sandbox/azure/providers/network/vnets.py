@@ -109,7 +109,8 @@ class VirtualNetworks(NetworkKind):
         properties = document["properties"]
         ddos = properties.pop("enableDdosProtection", False)
         properties["subnets"] = [subnet.kind.render(subnet, version) for subnet in subnets]
-        properties["virtualNetworkPeerings"] = []
+        peerings = self.store.of_kind(f"{self.type}/virtualNetworkPeerings", record.id)
+        properties["virtualNetworkPeerings"] = [peering.kind.render(peering, version) for peering in peerings]
         properties["enableDdosProtection"] = ddos
 
 

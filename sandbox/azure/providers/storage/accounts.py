@@ -272,6 +272,7 @@ class StorageAccounts(StorageKind):
         if before is not None:
             if failure is not None:
                 raise self.emulator.failed(failure)
+            record.state = "Succeeded"
             return call.reply(200, self.render(record, call.version))
         reply = super().accept(call, record, before, failure)
         headers = {name: reply.headers[name] for name in ("Location", "Retry-After") if name in reply.headers}
