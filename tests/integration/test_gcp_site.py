@@ -197,17 +197,22 @@ def test_labels_and_grants_of_others_survive(site: dict[str, Any], google: Googl
 
 def test_services_are_switched_on_when_asked(site: dict[str, Any], google: Google) -> None:
     services = google("serviceusage").services()
-    for name in ("container", "servicenetworking"):
+    changes = {
+        "network": {"zones": 2},
+        "cluster": {"gpu": True},
+    }  # zones and GPUs are looked up in a service that is off
+    for name in ("container", "servicenetworking", "compute"):
         full = f"projects/{GCP_PROJECT}/services/{name}.googleapis.com"
         services.disable(name=full, body={"disableDependentServices": True}).execute()
-    with pytest.raises(SpecError, match=r"container\.googleapis\.com, servicenetworking\.googleapis\.com"):
-        run(site)
+    with pytest.raises(SpecError, match=r"compute\.googleapis\.com, container\.googleapis\.com, servicenetworking"):
+        run(site, changes)
     site = {**site, "enable_services": True}
-    planned = run(site, check=True)
+    planned = run(site, changes, check=True)
     assert acts(planned)[f"gcp.serviceusage.services {GCP_PROJECT}"] == "update"
-    assert acts(run(site)) == acts(planned)
-    assert acts(run(site)) == {}
-    gone = run(site, state="absent")
+    assert acts(run(site, changes)) == acts(planned)
+    assert acts(run(site, changes)) == {}
+    assert len(google.cluster()["locations"]) == 2
+    gone = run(site, changes, state="absent")
     assert f"gcp.serviceusage.services {GCP_PROJECT}" not in acts(gone)
 
 

@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .._engine.errors import AuthError
 from .._engine.plan import Action
 from .._engine.retry import retry_call
 from .._engine.survey import Planned
+from . import errors
 from .client import Cloud
 from .compute import Address, Firewall, Network, Router, Subnetwork
 from .gke import Cluster
@@ -47,6 +49,15 @@ class Preflight:
         return (each for each in self.planned if each.action in actions and isinstance(each.resource, kinds))
 
     def problems(self) -> list[str]:
+        try:
+            return self._problems()
+        except AuthError as error:
+            # What is still to be switched on cannot be asked yet.
+            if error.code == errors.SERVICE_DISABLED and self.cloud.site.enable_services:
+                return self.found
+            raise
+
+    def _problems(self) -> list[str]:
         for each in self.added(*_COUNTED):
             if each.action is Action.CREATE:
                 self.global_needs[next(_COUNTED[kind] for kind in _COUNTED if isinstance(each.resource, kind))] += 1
