@@ -269,3 +269,35 @@ def test_multipart_upload_and_pages(s3: Any) -> None:
         s3.put_object(Bucket="data", Key=f"k{index}", Body=b"")
     pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket="data", PaginationConfig={"PageSize": 4}))
     assert [len(page["Contents"]) for page in pages] == [4, 2]
+
+
+def test_logging_beside_a_statement_for_everybody(s3: Any) -> None:
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::data", "arn:aws:s3:::data/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    deliver = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::data/*",
+    }
+    s3.put_bucket_policy(Bucket="data", Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny, deliver]}))
+    target = {"LoggingEnabled": {"TargetBucket": "data", "TargetPrefix": "data/"}}
+    s3.put_bucket_logging(Bucket="data", BucketLoggingStatus=target)
+    assert s3.get_bucket_logging(Bucket="data")["LoggingEnabled"]["TargetPrefix"] == "data/"
+
+
+def test_buckets_are_listed_by_prefix_with_their_regions(s3: Any) -> None:
+    s3.create_bucket(Bucket="data-2", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    s3.create_bucket(Bucket="other", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} >= {"data", "data-2", "other"}
+    assert all("BucketRegion" not in bucket for bucket in s3.list_buckets()["Buckets"])
+    answer = s3.list_buckets(Prefix="data", MaxBuckets=1)
+    assert [(bucket["Name"], bucket["BucketRegion"]) for bucket in answer["Buckets"]] == [("data", "eu-central-1")]
+    rest = s3.list_buckets(Prefix="data", ContinuationToken=answer["ContinuationToken"])
+    assert [bucket["Name"] for bucket in rest["Buckets"]] == ["data-2"]
+    assert "ContinuationToken" not in rest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Any
 
 from moto.s3.models import PublicAccessBlock
 
@@ -14,6 +15,7 @@ from ..world import World
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ANY_REGION = ("CreateBucket", "ListBuckets", "GetBucketLocation")
+OWNER = "bcaf1ffd86f41161ca5fb16fd081034f"
 BUCKETS_QUOTA = "s3/L-DC2B2D3D"
 
 
@@ -26,6 +28,7 @@ class Buckets:
     def register(self, hooks: Hooks) -> None:
         """Tell which operations are touched."""
         hooks.before("s3.*", self._check_region)
+        hooks.replace("s3.ListBuckets", self._list)
         hooks.before("s3.CreateBucket", self._check_creation)
         hooks.after("s3.CreateBucket", self._give_defaults)
         for action in ("PutBucketAcl", "PutObjectAcl", "PutObject"):
@@ -50,6 +53,36 @@ class Buckets:
             )
         error.headers = [("x-amz-bucket-region", bucket.region_name)]
         raise error
+
+    def _list(self, call: Call) -> dict[str, Any]:
+        """ListBuckets, in pages when MaxBuckets says so. Regions are told when any parameter is given.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
+        """
+        wanted = call.params
+        told = any(wanted.get(name) for name in ("Prefix", "BucketRegion", "MaxBuckets", "ContinuationToken"))
+        found = [
+            bucket
+            for name, bucket in sorted(self._world.s3().buckets.items())
+            if name.startswith(wanted.get("Prefix") or "")
+            and wanted.get("BucketRegion") in (None, bucket.region_name)
+            and name > (wanted.get("ContinuationToken") or "")
+        ]
+        most = int(wanted.get("MaxBuckets") or 10000)
+        page = [
+            {
+                "Name": bucket.name,
+                "CreationDate": bucket.creation_date,
+                **({"BucketRegion": bucket.region_name} if told else {}),
+            }
+            for bucket in found[:most]
+        ]
+        answer: dict[str, Any] = {"Buckets": page, "Owner": {"ID": OWNER}}
+        if wanted.get("Prefix"):
+            answer["Prefix"] = wanted["Prefix"]
+        if len(found) > most:
+            answer["ContinuationToken"] = page[-1]["Name"]
+        return answer
 
     def _check_creation(self, call: Call) -> None:
         name = call.params["Bucket"]

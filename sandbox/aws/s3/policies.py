@@ -21,12 +21,29 @@ def _get_permission(bucket: Any, action: str, resource: str) -> Any:
     return IAMPolicy(json.dumps({**document, "Statement": unconditional})).is_action_permitted(action, resource)
 
 
+def _takes_logs(target_bucket: Any, target_prefix: str | None) -> bool:
+    """Whether the policy lets S3 deliver access logs; moto stumbles over statements for everybody (`"*"`)."""
+    wanted = {f"arn:aws:s3:::{target_bucket.name}/{target_prefix or ''}*", f"arn:aws:s3:::{target_bucket.name}/*"}
+    for statement in _listed(json.loads(target_bucket.policy)["Statement"]) if target_bucket.policy else ():
+        principal = statement.get("Principal")
+        services = _listed(principal.get("Service", [])) if isinstance(principal, dict) else []
+        if (
+            statement["Effect"] == "Allow"
+            and "logging.s3.amazonaws.com" in services
+            and "s3:PutObject" in _listed(statement.get("Action", []))
+            and wanted & set(_listed(statement.get("Resource", [])))
+        ):
+            return True
+    return False
+
+
 def install() -> None:
     """Moto ignores conditions, so that "deny unless TLS" would deny everything: statements with one are left out.
 
     The emulator's endpoint stands for an HTTPS endpoint.
     """
     FakeBucket.get_permission = _get_permission  # type: ignore[method-assign,assignment]
+    FakeBucket._log_permissions_enabled_policy = staticmethod(_takes_logs)  # type: ignore[method-assign]
 
 
 def check(bucket: str, text: str, blocks_public: bool) -> None:
