@@ -263,7 +263,7 @@ def holds_unknown(value: Any) -> bool:
 
 def _same(want: Any, have: Any) -> bool:
     if isinstance(want, bool) or isinstance(have, bool):
-        return bool(want == have) or str(want).lower() == str(have).lower()
+        return want is have or str(want).lower() == str(have).lower()
     if isinstance(want, (int, float)) != isinstance(have, (int, float)):
         # 64-bit numbers travel as strings in JSON.
         return str(want) == str(have)

@@ -111,7 +111,7 @@ def test_nothing_is_left_after_applying(desired: dict[str, Any], observed: dict[
 @given(bodies, bodies)
 def test_a_change_says_what_is_there_and_what_is_wanted(desired: dict[str, Any], observed: dict[str, Any]) -> None:
     for change in plan(desired, observed, NO_CLASSES).changes:
-        assert change.before != change.after
+        assert repr(change.before) != repr(change.after)  # 0 and false are equal to Python, not to a cloud
         assert change.after is not None
 
 
