@@ -181,11 +181,17 @@ options:
         elements: dict
         suboptions:
           principal:
-            description: ARN of an IAM role or user, e-mail of a Google account or group, or object id in Entra.
+            description:
+              - ARN of an IAM role or user, e-mail of a Google account, or object id in Entra.
+              - On GCP write C(group:team@example.com) for a group. A principal that is no longer listed keeps its role
+                there, because nothing in the project tells who granted it.
             type: str
             required: true
           role:
-            description: What it may do.
+            description:
+              - What it may do.
+              - On GCP these are the IAM roles C(roles/container.admin), C(roles/container.developer) and
+                C(roles/container.viewer) on the project.
             type: str
             choices: [admin, edit, view]
             default: view
@@ -193,6 +199,8 @@ options:
         description:
           - The control plane's logs to keep. V([]) keeps none.
           - The default is V(audit) in dev, V(api), V(audit) and V(authenticator) in staging, and all in prod.
+          - On GCP audit and authentication events are always in Cloud Audit Logs, and the logs of nodes and workloads are
+            kept whatever is said here.
         type: list
         elements: str
         choices: [api, audit, authenticator, controller_manager, scheduler]
@@ -229,7 +237,10 @@ options:
             type: int
             default: 4
       deletion_protection:
-        description: Refuse to delete the cluster. The default is V(true) in prod.
+        description:
+          - Refuse to delete the cluster. The default is V(true) in prod.
+          - GKE has no such switch; there it is a label of the cluster, C(deletion-protection), which this collection
+            honours and other tools do not.
         type: bool
       aws:
         description: What is not portable, read for sites on AWS only.

@@ -34,7 +34,9 @@ options:
         type: int
         default: 3
       high_availability:
-        description: A NAT gateway in every zone instead of one. The default is V(true) in prod.
+        description:
+          - A NAT gateway in every zone instead of one. The default is V(true) in prod.
+          - Cloud NAT on GCP survives the loss of a zone by itself.
         type: bool
       nat:
         description: Give private nodes a way out to the internet.

@@ -81,11 +81,13 @@ options:
             type: bool
             default: true
           retention_days:
-            description: Objects can be neither changed nor deleted for this many days.
+            description:
+              - Objects can be neither changed nor deleted for this many days.
+              - On GCP this needs C(versioning: false).
             type: int
           soft_delete_days:
             description:
-              - Deleted objects can be restored for this many days.
+              - Deleted objects can be restored for this many days. On GCP 0, or 7 to 90.
               - The default is 7 in dev, 14 in staging and 30 in prod.
             type: int
           force:

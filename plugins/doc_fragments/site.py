@@ -58,7 +58,9 @@ options:
         description:
           - The only source to look at, so that nothing is probed.
           - On AWS V(environment), V(profile) or V(default).
-          - On GCP V(service_account_file) or V(default).
+          - On GCP V(service_account_file), V(environment) (the file that E(GOOGLE_APPLICATION_CREDENTIALS) names),
+            V(cli) (the login of gcloud), V(managed_identity) (the metadata server), or V(default), which is
+            V(environment), else V(cli).
           - On Azure V(environment), V(managed_identity), V(cli) or V(default).
         type: str
         choices: [default, environment, profile, service_account_file, managed_identity, cli]
@@ -81,7 +83,7 @@ options:
   endpoints:
     description:
       - Base URLs by service name, for sovereign clouds, private endpoints and the sandbox.
-      - V(default) serves every service without an entry of its own.
+      - V(default) serves every service without an entry of its own. On GCP the service's name is added behind it.
     type: dict
   ca_bundle:
     description: Path of the CA certificates that HTTPS endpoints are checked against, instead of the system's own.
