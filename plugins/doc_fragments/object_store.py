@@ -83,7 +83,7 @@ options:
           retention_days:
             description:
               - Objects can be neither changed nor deleted for this many days.
-              - On GCP this needs C(versioning: false).
+              - On GCP this needs C(versioning=false).
             type: int
           soft_delete_days:
             description:
