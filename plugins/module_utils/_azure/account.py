@@ -9,7 +9,6 @@ import re
 from typing import Any
 
 from .._engine.errors import AuthError, CloudError, NotFound
-from .._engine.retry import retry_call
 from .session import Session
 
 KIND = "Microsoft.Resources/subscriptions"
@@ -48,7 +47,7 @@ def subscription(session: Session) -> dict[str, Any]:
     """The subscription as Azure shows it; asked once per run."""
 
     def ask() -> dict[str, Any]:
-        found = retry_call(lambda: session.client.get(session.subscription, KIND), session.clock)
+        found = session.patient(lambda: session.client.get(session.subscription, KIND))
         return found if isinstance(found, dict) else {}
 
     return session.once("subscription", ask)
@@ -62,7 +61,7 @@ def tenant(session: Session) -> str:
 def _seen(session: Session) -> list[str] | None:
     """The subscriptions that the credentials see; None when they see nothing because they are refused."""
     try:
-        found = retry_call(lambda: session.client.pages("/subscriptions", KIND), session.clock)
+        found = session.patient(lambda: session.client.pages("/subscriptions", KIND))
     except CloudError:
         return None
     return sorted(f"{item.get('subscriptionId')} ({item.get('displayName')})" for item in found)

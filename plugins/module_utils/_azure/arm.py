@@ -24,12 +24,14 @@ class ArmResource(Resource):
     """One object of Azure Resource Manager, told by its path and its body.
 
     type: "Microsoft.Network/virtualNetworks". tracked: has location and tags, and so an owner of its own.
-    place: its location; "" for the site's region. patches: PATCH changes single members, so updates use it; otherwise
-    PUT replaces the whole, and what is observed goes under what is desired. tag_patch: a change of tags alone needs
-    no PUT. read_only: members of observed bodies that must not be sent back. exposes: outputs by their dotted path in
-    the observed body. conditional: a PUT is based on the observed etag, so that it can never undo what somebody else
-    changed in between. permanent: exists as long as its parent does, and only goes with it. inner: is deleted with
-    its parent, so that it needs a deletion of its own only while the parent stays.
+    place: its location; "" for the site's region.
+    patches: PATCH changes single members, so updates use it; otherwise PUT replaces the whole, and what is observed
+    goes under what is desired. tag_patch: a change of tags alone needs no PUT. whole: the desired body is all there is
+    to the object, so nothing observed is sent back. read_only: members of observed bodies that must not be sent back.
+    conditional: a PUT is based on the observed etag, so that it can never undo what somebody else changed in between.
+    permanent: exists as long as its parent does, and only goes with it. inner: is deleted with its parent, so that it
+    needs a deletion of its own only while the parent stays.
+    exposes: outputs by their dotted path in the observed body.
     """
 
     type: ClassVar[str]
@@ -40,6 +42,7 @@ class ArmResource(Resource):
     tag_patch: ClassVar[bool] = False
     conditional: ClassVar[bool] = False
     read_only: ClassVar[frozenset[str]] = frozenset()
+    whole: ClassVar[bool] = False
     permanent: ClassVar[bool] = False
     inner: ClassVar[bool] = False
     exposes: ClassVar[Mapping[str, str]] = {}
@@ -152,8 +155,13 @@ class ArmResource(Resource):
         if only_tags and self.tag_patch:
             # PATCH replaces the tags as a whole: keys that are not ours stay.
             return self.write("PATCH", {"tags": {**(raw.get("tags") or {}), **desired["tags"]}})
+        if self.patches and observed.status is Status.FAILED:
+            # Only what makes an object can bring back one that was never finished.
+            return self.create({**desired, "tags": {**(raw.get("tags") or {}), **desired["tags"]}})
         if self.patches:
             return self.write("PATCH", self._patch(raw, desired, change))
+        if self.whole:
+            return self.create(desired)
         body = merged(desired, writable(raw, self.read_only), self.fields)
         return self.write("PUT", body, str(raw.get("etag") or "") if self.conditional else "")
 

@@ -86,7 +86,7 @@ class Client:
         return self._exchange(self._storage, method, url, None, {"x-ms-version": "2023-11-03"})
 
     def _exchange(self, client: Any, method: str, url: str, body: Any, headers: Mapping[str, str] | None) -> Answer:
-        from azure.core.exceptions import AzureError
+        from azure.core.exceptions import AzureError, ClientAuthenticationError
         from azure.core.rest import HttpRequest
 
         request = HttpRequest(method, url, headers=dict(headers or {}), json=body)
@@ -95,6 +95,8 @@ class Client:
             response = sender.send_request(request)
             response.read()
         except (AzureError, ValueError) as error:
+            if isinstance(error, ClientAuthenticationError):
+                self._forget()  # the sign-in library answers from memory for a minute after a failure
             raise from_exception(error) from error
         answered = {name.lower(): value for name, value in response.headers.items()}
         content = _decode(response.text(), answered.get("content-type", ""))
@@ -109,6 +111,10 @@ class Client:
             if name not in self._made:
                 self._made[name] = make()
             return self._made[name]
+
+    def _forget(self) -> None:
+        with self._guard:
+            self._made.clear()
 
     def _manager(self) -> Any:
         return self._once("manager", self._make_manager)

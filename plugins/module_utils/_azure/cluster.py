@@ -117,7 +117,7 @@ class ClusterBuilder:
                 "oidcIssuerProfile": {"enabled": True} if spec.workload_identity else None,
                 "securityProfile": self._security(),
                 "autoUpgradeProfile": self._upgrades(),
-                "autoScalerProfile": azure.auto_scaler_profile,
+                "autoScalerProfile": pools.autoscaler(azure.auto_scaler_profile),
                 "addonProfiles": None
                 if azure.azure_policy is None
                 else {"azurepolicy": {"enabled": azure.azure_policy}},
@@ -303,7 +303,9 @@ class ClusterBuilder:
 
     def _access(self, lock: Lock) -> None:
         for access in self.spec.access or ():
-            for role in (_ROLES[access.role], "aks-cluster-user"):
+            # Fetching the credentials is part of the administrator's role alone.
+            fetch = () if access.role == "admin" else ("aks-cluster-user",)
+            for role in (_ROLES[access.role], *fetch):
                 self._grant(access.principal, role, access.principal, self.cluster, needs=[]).guard = lock
 
     # -- refusals --------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ _QUOTA = {
     "subscriptionquotareached",
 }
 _SKU = {"skunotavailable", "vmsizenotsupported", "locationnotavailableforresourcetype", "availabilityzonenotsupported"}
-_CAPACITY = {"allocationfailed", "zonalallocationfailed", "overconstrainedallocationrequest", "internalservererror"}
+_CAPACITY = {"allocationfailed", "zonalallocationfailed", "overconstrainedallocationrequest"}
 
 HINTS = {
     "missingsubscriptionregistration": "Set enable_services: true, or register the resource provider yourself.",
@@ -95,7 +95,8 @@ def from_operation(body: Any) -> CloudError:
     message = message or f"The operation ended as {status}, and the service gave no reason."
     folded = code.lower()
     kind = _kind(0, folded, message)
-    if kind is InvalidRequest:
+    if kind in (InvalidRequest, Unavailable):
+        # The service has tried for its own time and given up: that is told, and tried again by the next run.
         kind = OperationFailed
     return kind(message, code=code, hint=HINTS.get(folded, ""))
 
@@ -109,7 +110,7 @@ def from_exception(error: Exception) -> CloudError:
     if isinstance(error, CredentialUnavailableError):
         return AuthError(message, hint="Name a source in credentials.source, or set the variables AZURE_*.")
     if isinstance(error, ClientAuthenticationError):
-        if _transient(message):
+        if _transient(error, message):
             return Unavailable(message)
         found = re.search(r"AADSTS\d+", message)
         return AuthError(message, code=found.group() if found else "", status=401)
@@ -203,7 +204,7 @@ def _by_code(code: str, message: str) -> type[CloudError] | None:
     if code in _SKU:
         return Unsupported
     if code in _CAPACITY:
-        return Unavailable
+        return OperationFailed
     if code in ("scopelocked", "roleassignmentexists") or _in_use(code):
         return Conflict
     return None
@@ -211,8 +212,15 @@ def _by_code(code: str, message: str) -> type[CloudError] | None:
 
 def _in_use(code: str) -> bool:
     """Deletion refused because something refers to the object: 400 in the network provider, 409 elsewhere."""
-    return code.startswith(("inuse", "cannotdelete")) or code.endswith(("inuse", "cannotbedeleted", "isinuse", "hasnestedresources"))
+    return code.startswith(("inuse", "cannotdelete")) or code.endswith(
+        ("inuse", "cannotbedeleted", "isinuse", "hasnestedresources")
+    )
 
 
-def _transient(message: str) -> bool:
-    return bool(re.search(r"timed out|Connection (aborted|reset|refused)|Max retries|temporarily unavailable", message))
+def _transient(error: Any, message: str) -> bool:
+    """The sign-in service is out of order or overloaded: that says nothing about the credentials."""
+    status = getattr(getattr(error, "response", None), "status_code", None) or 0
+    if status in (408, 429) or status >= 500:
+        return True
+    words = r"timed out|Connection (aborted|reset|refused)|Max retries|temporarily_?\s?unavailable|AADSTS90033"
+    return bool(re.search(words + r"|HTTP Error: (429|5\d\d)", message, re.IGNORECASE))

@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from .._engine.errors import Conflict, NotFound
+from .._engine.errors import AuthError, Busy, Conflict, NotFound
 from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field
 from .._engine.resource import Observed, Operation
 from .arm import ArmResource
 from .fields import TRACKED, ArmFields, canonical, dropped
 from .operations import started
+from .session import Session
 
 
 class ResourceGroup(ArmResource):
@@ -42,11 +43,24 @@ class ResourceGroup(ArmResource):
                 f"the resource group is left alone, because it still holds {', '.join(strangers)}.",
                 hint="Remove or move them, then run again.",
             )
+        self._purge_vaults()
         return super().delete(observed)
+
+    def _purge_vaults(self) -> None:
+        """Vaults of this group that were deleted by a run that did not get to purge them. Raises: Busy until gone."""
+        owner = self.session.site.owner
+        for item in deleted_vaults(self.session):
+            told = item.get("properties") or {}
+            here = str(told.get("vaultId", "")).lower().startswith(self.path.lower() + "/")
+            if here and owner.owns(told.get("tags") or {}) and not told.get("purgeProtectionEnabled"):
+                with suppress(Conflict, NotFound):  # it is being purged already
+                    self.client.send("POST", f"{item['id']}/purge", Vault.type)
+                raise Busy(f"the deleted key vault {item['name']} is being purged.")
 
     def _strangers(self) -> list[str]:
         try:
-            found = self.client.pages(f"{self.path}/resources", "Microsoft.Resources/resources")
+            path = f"{self.path}/resources"
+            found = self.session.patient(lambda: self.client.pages(path, "Microsoft.Resources/resources"))
         except NotFound:
             return []
         return sorted(
@@ -75,8 +89,8 @@ class Workspace(ArmResource):
             "properties.sku.name": Field(normalise=lambda v: "pergb2018" if v == "Standalone" else canonical(v)),
         }
     )
+    patches = True
     exposes = {"customer_id": "properties.customerId"}
-    read_only = frozenset({"customerid", "createddate", "modifieddate", "lastskuupdate"})
 
     def delete(self, observed: Observed) -> Operation:
         # Without `force` the name stays taken for 14 days by a deleted workspace that keeps its data.
@@ -104,6 +118,7 @@ class DiagnosticSetting(ArmResource):
     kind = "azure.monitor.diagnostic_setting"
     type = "Microsoft.Insights/diagnosticSettings"
     tracked = False
+    whole = True
     fields = ArmFields(
         {
             "properties": MUTABLE,
@@ -139,7 +154,16 @@ class Lock(ArmResource):
             yield
         finally:
             if self.present:
-                self.client.send("PUT", self.path, self.type, self.desired())
+                self.session.patient(lambda: self.client.send("PUT", self.path, self.type, self.desired()))
+
+
+def deleted_vaults(session: Session) -> list[dict[str, Any]]:
+    """The subscription's deleted vaults. Listing them is a right of its own: without it, none."""
+    path = f"{session.subscription}/providers/Microsoft.KeyVault/deletedVaults"
+    try:
+        return session.patient(lambda: session.client.pages(path, Vault.type))
+    except (AuthError, NotFound):
+        return []
 
 
 class Vault(ArmResource):
@@ -200,4 +224,3 @@ class Key(ArmResource):
         }
     )
     exposes = {"versioned": "properties.keyUriWithVersion", "versionless": "properties.keyUri", "name": "name"}
-

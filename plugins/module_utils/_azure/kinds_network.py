@@ -117,7 +117,8 @@ class NatGateway(_Network):
             "properties.publicIpPrefixes": Field(key="id"),
         }
     )
-    read_only = frozenset({"subnets"})
+    # Answered, but in no description of the type: not sent back.
+    read_only = frozenset({"subnets", "tier", "scope", "privateipaddresses", "privateipaddressesv6"})
 
 
 class PrivateZone(ArmResource):
@@ -148,7 +149,7 @@ class Peering(ArmResource):
     tracked = False
     inner = True
     fields = ArmFields({"properties": MUTABLE, "properties.remoteVirtualNetwork": _IMMUTABLE_WORDS})
-    read_only = frozenset({"remotevirtualnetworkencryption", "peeringstate", "resourceguid"})
+    read_only = frozenset({"remotevirtualnetworkencryption", "peeringstate", "peeringsynclevel", "routeservicevips"})
 
 
 class FlowLog(ArmResource):

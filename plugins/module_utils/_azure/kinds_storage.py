@@ -39,7 +39,9 @@ class StorageAccount(ArmResource):
 
     def check_delete(self, observed: Observed) -> str:
         containers = f"{self.path}/blobServices/default/containers"
-        found = self.client.pages(containers, "Microsoft.Storage/storageAccounts/blobServices/containers")
+        found = self.session.patient(
+            lambda: self.client.pages(containers, "Microsoft.Storage/storageAccounts/blobServices/containers")
+        )
         strangers = sorted(
             item["name"]
             for item in found
@@ -57,6 +59,7 @@ class _OfAccount(ArmResource):
     """What lies in a storage account. Not tagged: it belongs to whom the account belongs."""
 
     tracked = False
+
 
 class BlobService(_OfAccount):
     """Versioning, soft delete and change feed of an account: always there, and reset by nobody."""
@@ -98,7 +101,7 @@ class Container(_OfAccount):
         name = self.path.rpartition("/")[2]
         url = f"{endpoint.rstrip('/')}/{name}?restype=container&comp=list&maxresults=1&include=versions"
         try:
-            listing = str(self.client.blob("GET", url).body or "")
+            listing = str(self.session.patient(lambda: self.client.blob("GET", url)).body or "")
         except AuthError as error:
             return (
                 f"it cannot be told whether the container is empty ({error.message}). "

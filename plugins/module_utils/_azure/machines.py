@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from .._engine.retry import retry_call
 from .._engine.survey import Planned
 from .arm import at
 from .session import Session
@@ -59,7 +58,7 @@ def _skus(session: Session) -> dict[str, dict[str, Any]]:
 
     def ask() -> list[dict[str, Any]]:
         query = {"$filter": f"location eq '{region}'"}
-        return retry_call(lambda: session.client.pages(path, _SKUS, query), session.clock)
+        return session.patient(lambda: session.client.pages(path, _SKUS, query))
 
     found = session.once(f"skus of {region}", ask)
     return {str(item.get("name")).lower(): item for item in found if item.get("resourceType") == "virtualMachines"}
@@ -96,7 +95,7 @@ def _quotas(session: Session, need: Counter[str]) -> list[str]:
     path = f"{session.subscription}/providers/Microsoft.Compute/locations/{region}/usages"
     usages = session.once(
         path,
-        lambda: retry_call(lambda: session.client.pages(path, "Microsoft.Compute/locations/usages"), session.clock),
+        lambda: session.patient(lambda: session.client.pages(path, "Microsoft.Compute/locations/usages")),
     )
     by_name = {str(at(usage, "name.value")).lower(): usage for usage in usages}
     problems = []

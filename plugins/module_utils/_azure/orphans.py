@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .._engine.errors import AuthError, NotFound
-from .._engine.retry import retry_call
+from .._engine.errors import NotFound
+from .kinds_common import deleted_vaults
 from .session import Session
 
 _RESOURCES = "Microsoft.Resources/resources"
 _GROUPS = "Microsoft.Resources/resourceGroups"
-_VAULTS = "Microsoft.KeyVault/vaults"
 
 
 def orphans(session: Session, own_groups: Iterable[str], known: set[str]) -> list[dict[str, str]]:
@@ -54,21 +53,16 @@ def orphans(session: Session, own_groups: Iterable[str], known: set[str]) -> lis
 
 def _ask(session: Session, path: str, kind: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
     try:
-        return retry_call(lambda: session.client.pages(path, kind, query), session.clock)
+        return session.patient(lambda: session.client.pages(path, kind, query))
     except NotFound:
         return []
 
 
 def _deleted_vaults(session: Session) -> list[dict[str, Any]]:
     """Our vaults that are deleted and could still be purged. Protected ones go when their time is over."""
-    path = f"{session.subscription}/providers/Microsoft.KeyVault/deletedVaults"
-    try:
-        found = _ask(session, path, _VAULTS)
-    except AuthError:
-        return []  # listing them needs a right of its own, and they cost nothing
     return [
         {**item, "type": "Microsoft.KeyVault/deletedVaults"}
-        for item in found
+        for item in deleted_vaults(session)
         if session.site.owner.owns((item.get("properties") or {}).get("tags") or {})
         and not (item.get("properties") or {}).get("purgeProtectionEnabled")
     ]

@@ -14,6 +14,12 @@ from .._spec.names import fit
 
 _NAME_LIMIT = 12  # of a Linux pool: lower-case letters and digits
 _EFFECTS = {"no_schedule": "NoSchedule", "prefer_no_schedule": "PreferNoSchedule", "no_execute": "NoExecute"}
+# Members of autoScalerProfile that are true or false; all others are text, numbers too (REST reference).
+_SWITCHES = {
+    "daemonset-eviction-for-empty-nodes",
+    "daemonset-eviction-for-occupied-nodes",
+    "ignore-daemonsets-utilization",
+}
 # AKS puts both on spot pools by itself.
 _SPOT_TAINT = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule"
 _SPOT_LABEL = {"kubernetes.azure.com/scalesetpriority": "spot"}
@@ -48,6 +54,11 @@ def check(pools: Sequence[NodePool]) -> None:
             problems.append(
                 f"cluster.node_pools.{pool.name}: AKS either adds nodes or takes nodes away during an upgrade. "
                 "Set max_surge or max_unavailable, not both."
+            )
+        if pool.spot and pool.max_surge is not None:
+            problems.append(
+                f"cluster.node_pools.{pool.name}.max_surge: AKS adds no nodes to spot pools for an upgrade. "
+                "Leave it out, or set spot: false."
             )
         if pool.gpu and pool.gpu_count != 1 and not pool.machine_types:
             problems.append(_gpu_problem(pool))
@@ -86,7 +97,7 @@ def body(
     if pool.autoscaling:
         counts |= {"minCount": pool.min_size, "maxCount": pool.max_size}
     taints = [f"{taint.key}={taint.value or ''}:{_EFFECTS[taint.effect]}" for taint in pool.taints or ()]
-    spot = {"scaleSetPriority": "Spot", "scaleSetEvictionPolicy": "Delete", "spotMaxPrice": -1} if pool.spot else {}
+    spot = {"scaleSetEvictionPolicy": "Delete", "spotMaxPrice": -1} if pool.spot else {}
     return {
         "mode": pool.azure.mode,
         "type": "VirtualMachineScaleSets",
@@ -103,14 +114,25 @@ def body(
         "nodeTaints": [*taints, *([_SPOT_TAINT] if pool.spot else [])],
         "upgradeSettings": _upgrade(pool),
         "tags": tags,
+        "scaleSetPriority": "Spot" if pool.spot else "Regular",
         **counts,
         **spot,
     }
 
 
-def _upgrade(pool: NodePool) -> dict[str, str] | None:
-    if pool.spot and pool.max_surge is None and pool.max_unavailable is None:
+def autoscaler(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The autoscaler's settings in the types that AKS wants: text, but for three switches."""
+    if given is None:
         return None
+    return {name: _autoscaler_value(name, value) for name, value in given.items()}
+
+
+def _autoscaler_value(name: str, value: Any) -> str | bool:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text.lower() == "true" if name in _SWITCHES else text
+
+
+def _upgrade(pool: NodePool) -> dict[str, str] | None:
     settings: dict[str, str] = {}
     if pool.max_surge is not None:
         settings["maxSurge"] = str(pool.max_surge)

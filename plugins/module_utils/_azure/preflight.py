@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._engine.plan import Action
-from .._engine.retry import retry_call
 from .._engine.survey import Planned
 from . import machines, releases
 from .arm import ArmResource, at
@@ -48,7 +47,7 @@ def preflight(session: Session, planned: Sequence[Planned]) -> list[str]:
 
 def ask(session: Session, key: str, call: Callable[[], Any]) -> Any:
     """One question, retried, once per run."""
-    return session.once(key, lambda: retry_call(call, session.clock))
+    return session.once(key, lambda: session.patient(call))
 
 
 def _providers(session: Session, resources: list[ArmResource], planned: Sequence[Planned]) -> list[str]:

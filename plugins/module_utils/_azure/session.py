@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from .._engine.clock import Clock
 from .._engine.errors import NotFound
+from .._engine.retry import retry_call
 from .._spec.site import Site
 from .client import Client
 
@@ -73,6 +74,10 @@ class Session:
                     self._answers.pop(key, None)
                 future.set_exception(error)
         return future.result()
+
+    def patient(self, ask: Callable[[], T]) -> T:
+        """A call that may be repeated, repeated until it is answered."""
+        return retry_call(ask, self.clock)
 
     def drop(self, key: str) -> None:
         """Forget an answer."""
