@@ -62,7 +62,11 @@ def arm_type(path: str) -> str:
     """The type that a path names: "microsoft.network/virtualnetworks/subnets". Empty for lists and operations."""
     head, found, tail = path.strip("/").rpartition("/providers/")
     if not found:
-        return "microsoft.resources/resourcegroups" if re.fullmatch(r"subscriptions/[^/]+/resourcegroups/[^/]+", tail) else ""
+        return (
+            "microsoft.resources/resourcegroups"
+            if re.fullmatch(r"subscriptions/[^/]+/resourcegroups/[^/]+", tail)
+            else ""
+        )
     parts = tail.split("/")
     return "/".join([parts[0], *parts[1::2]]) if len(parts) % 2 else ""
 
