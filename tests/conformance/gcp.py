@@ -27,6 +27,7 @@ KINDS: dict[str, type[RestResource]] = {
     r"projects/[^/]+/serviceAccounts": iam.ServiceAccount,
     r"b": storage.Bucket,
 }
+POLICY = r"projects/[^/:]+"
 CONNECTIONS = "services/servicenetworking.googleapis.com/connections"
 # Verbs behind an object's path, and the body that each stands for.
 VERBS: dict[str, Any] = {
@@ -78,12 +79,17 @@ class GcpAdapter:
 
     cloud = "gcp"
 
+    def __init__(self) -> None:
+        self._followed: dict[str, str] = {}  # project -> the member whose grants are followed through its policy
+
     def write(self, exchange: Exchange) -> Write | None:
         if not exchange.url.startswith("http") or not isinstance(exchange.request, dict):
             return None
         path = place(exchange.url)
         if path.startswith(CONNECTIONS):
             return self._connection(exchange)
+        if re.fullmatch(POLICY + ":setIamPolicy", path):
+            return self._grants(path.partition(":")[0], exchange.request.get("policy") or {})
         collection, name, verb = split(path)
         kind = kind_of(collection)
         if kind is None or exchange.method not in ("POST", "PUT", "PATCH"):
@@ -139,7 +145,21 @@ class GcpAdapter:
             return None
         return Write(kind.kind, kind.fields, f"{CONNECTIONS}/{network}", exchange.request)
 
+    def _grants(self, project: str, policy: dict[str, Any]) -> Write | None:
+        """A policy holds many members' grants; ours are one member's."""
+        members = sorted(member for binding in policy.get("bindings") or () for member in binding["members"])
+        if not members:
+            return None
+        self._followed[project] = members[0]
+        kind = iam.ProjectMember
+        return Write(kind.kind, kind.fields, f"{project}#{members[0]}", grants(policy, members[0]))
+
     def read(self, exchange: Exchange) -> Read | None:
+        path = place(exchange.url)
+        if re.fullmatch(POLICY + ":getIamPolicy", path) and path.partition(":")[0] in self._followed:
+            project = path.partition(":")[0]
+            member = self._followed[project]
+            return Read(f"{project}#{member}", grants(exchange.response, member))
         if exchange.method != "GET" or not exchange.url.startswith("http") or not isinstance(exchange.response, dict):
             return None
         path, raw = place(exchange.url), exchange.response
@@ -153,6 +173,12 @@ class GcpAdapter:
         if issubclass(kind, (gke.Cluster, nodepools.NodePool)) and raw.get("status") != "RUNNING":
             return None
         return Read(f"{collection}/{name}", kind.values(object.__new__(kind), raw))
+
+
+def grants(policy: dict[str, Any], member: str) -> dict[str, Any]:
+    """The member's roles, as `Member.fetch` reads them."""
+    roles = [b["role"] for b in policy.get("bindings") or () if member in b["members"] and not b.get("condition")]
+    return {"member": member, "roles": sorted(roles)}
 
 
 def inner(body: dict[str, Any]) -> dict[str, Any]:
