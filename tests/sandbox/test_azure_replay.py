@@ -18,6 +18,7 @@ CASES = {
     # case: writes that it must at least hold, so that an empty replay cannot pass
     "resources_resourcegroup__crud": 3,
     "network_virtualnetwork__crud": 6,
+    "network_virtualnetworkpeering__crud": 6,
     "network_subnet__survives_vnet_update": 5,
     "network_natgateway__crud": 5,
     "network_publicipaddress__crud": 4,

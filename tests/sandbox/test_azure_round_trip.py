@@ -11,6 +11,7 @@ from tests.sandbox.azure_support import LOCATION, Subscription, cluster_body
 NETWORK, DNS, AKS, STORAGE = "2025-03-01", "2024-06-01", "2025-08-01", "2025-06-01"
 _P = "/providers/"
 NET = f"{_P}Microsoft.Network/virtualNetworks/net"
+OTHER_NET = f"{_P}Microsoft.Network/virtualNetworks/other"
 CLUSTER = f"{_P}Microsoft.ContainerService/managedClusters/k8s"
 ACCOUNT = f"{_P}Microsoft.Storage/storageAccounts/roundtrip"
 IDENTITY = f"{_P}Microsoft.ManagedIdentity/userAssignedIdentities/me"
@@ -94,6 +95,12 @@ MADE: list[tuple[str, str, dict[str, Any]]] = [
                 ],
             }
         },
+    ),
+    (OTHER_NET, NETWORK, {"location": LOCATION, "properties": {"addressSpace": {"addressPrefixes": ["10.2.0.0/16"]}}}),
+    (
+        f"{NET}/virtualNetworkPeerings/out",
+        NETWORK,
+        {"properties": {"remoteVirtualNetwork": {"id": f"GROUP{OTHER_NET}"}, "allowForwardedTraffic": True}},
     ),
     (f"{_P}Microsoft.Network/privateDnsZones/a.internal", DNS, {"location": "global"}),
     (

@@ -32,12 +32,12 @@ class VirtualNetworks(NetworkKind):
     duration = "azure.vnet"
     retry_after = 3
     since = {"privateEndpointVNetPolicies": "2023-11-01"}
+    ignored = ("properties.virtualNetworkPeerings",)  # a side is made where it can be compared with its counterpart
     defaults = {"addressSpace": {"addressPrefixes": []}, "privateEndpointVNetPolicies": "Disabled"}
 
     def build(self, call: Call, body: Document, previous: Record | None) -> Document:
         properties = dict(body.get("properties") or {})
         subnets = properties.pop("subnets", [])
-        properties.pop("virtualNetworkPeerings", None)
         document = super().build(call, {**body, "properties": properties}, previous)
         document["properties"].setdefault("enableDdosProtection", False)
         prefixes = document["properties"]["addressSpace"].get("addressPrefixes") or []
