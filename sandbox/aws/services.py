@@ -9,6 +9,7 @@ from .iam_principals import Principals
 from .identity import Identity
 from .quotas import ServiceQuotas
 from .s3 import S3
+from .secretsmanager import SecretsManager
 from .tagging import Tagging
 from .world import World
 
@@ -17,6 +18,7 @@ def build_services(world: World) -> list[Service]:
     """Every service of the emulator's own, in the order in which their hooks run."""
     principals = Principals(world)
     eks = Eks(world, principals)
+    secrets = SecretsManager(world)
     return [
         ServiceQuotas(world),
         Identity(world),
@@ -24,5 +26,6 @@ def build_services(world: World) -> list[Service]:
         eks,
         Ec2(world),
         S3(world),
-        Tagging(world, eks.store),
+        secrets,
+        Tagging(world, eks.store, (secrets,)),
     ]

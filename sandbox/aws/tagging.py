@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 from .eks.store import Store
 from .eks.tags import tagged_documents
@@ -35,19 +35,28 @@ _EC2_KINDS = {
     "customer_gateways": "customer-gateway",
     "transit_gateways": "transit-gateway",
 }
-_OWN = ("ec2", "eks")
+# Services whose tags moto does not hold.
+_OWN = ("ec2", "eks", "elasticache", "rds", "secretsmanager")
 # Prefixes of the ids in those containers; tags of other kinds of things are left alone.
 _FORGOTTEN = frozenset(
     ("vpc", "subnet", "igw", "rtb", "nat", "vpce", "fl", "acl", "eni", "lt", "vol", "snap", "sg", "sgr", "eipalloc")
 )
 
 
+class Tagged(Protocol):
+    """A service of the emulator's own whose objects have tags."""
+
+    def tagged(self, region: str) -> Iterator[tuple[str, dict[str, str]]]:
+        """ARN and tags of every object in a region."""
+
+
 class Tagging:
     """GetResources and its relatives; also sees to it that tags do not outlive their resource."""
 
-    def __init__(self, world: World, clusters: Store) -> None:
+    def __init__(self, world: World, clusters: Store, others: Sequence[Tagged] = ()) -> None:
         self._world = world
         self._clusters = clusters
+        self._others = others
 
     def register(self, hooks: Hooks) -> None:
         """Tell which operations are touched."""
@@ -66,6 +75,8 @@ class Tagging:
         for cluster in self._clusters.clusters(call.region).values():
             for arn, document in tagged_documents(cluster):
                 yield arn, document["tags"]
+        for service in self._others:
+            yield from service.tagged(call.region)
         others = self._world.backend("resourcegroupstaggingapi", call.region)
         for resource in others._get_resources_generator():
             if resource.arn.split(":")[2] not in _OWN:
