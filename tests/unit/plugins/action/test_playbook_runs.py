@@ -53,9 +53,10 @@ def test_roll_out_plan_and_destroy(playbooks: Playbooks) -> None:
 
     refused = playbooks.run(DESTROY, "-e", "confirm=something-else")
     assert refused.returncode != 0
-    assert "Nothing was touched. The name given is 'something-else', the platform's is 'mlp'." in refused.stdout
+    assert "Nothing was touched. The platform is named 'mlp', and the name given is 'something-else'." in refused.stdout
     unanswered = playbooks.run(DESTROY)
     assert unanswered.returncode != 0
+    assert "no name was given" in unanswered.stdout
     assert all(len(playbooks.state(site)) == 7 for site in SITES)
 
     gone = playbooks.run(DESTROY, "-e", "confirm=mlp")
