@@ -57,7 +57,7 @@ test-fast: $(VENV)/.develop $(LINK) ## Formatting, types, imports, and the tests
 
 .PHONY: rings
 rings:
-	@python -m pytest -q -n $(WORKERS) --dist loadgroup $(PYTEST)
+	@python -m pytest -q -n $(WORKERS) --dist worksteal $(PYTEST)
 
 bench: $(VENV)/.develop $(LINK) ## Compare with the peers' collections; tables, and build/bench.json
 	@python -m tests.benchmarks.bench $(ARGS)

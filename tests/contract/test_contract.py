@@ -33,7 +33,7 @@ def worlds() -> Iterator[Worlds]:
 @pytest.mark.parametrize(
     ("cloud", "case", "check"),
     [
-        pytest.param(cloud, case, check, id=f"{cloud}-{case.name}-{check}", marks=pytest.mark.xdist_group(cloud))
+        pytest.param(cloud, case, check, id=f"{cloud}-{case.name}-{check}")
         for cloud, case in _cases()
         for check in checks_of(case)
     ],
