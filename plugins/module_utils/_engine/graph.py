@@ -84,7 +84,9 @@ def run(
     waiting = dict(before)
     running: dict[Future[Outcome], str] = {}
     held: set[str] = set()
-    with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="converge") as pool:
+    workers = max(1, workers)
+    # Nothing queues inside the pool: when a worker dies, what has not begun never begins.
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="converge") as pool:
         while waiting or running:
             for key in list(waiting):
                 if not waiting[key] <= outcomes.keys():
@@ -96,7 +98,7 @@ def run(
                     skip(key, bad)
                     outcomes[key] = Outcome.SKIPPED
                     break  # a skip may release others: look again from the start
-                if lock is None or lock not in held:
+                if len(running) < workers and (lock is None or lock not in held):
                     del waiting[key]
                     if lock is not None:
                         held.add(lock)
@@ -104,15 +106,6 @@ def run(
             else:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     key = running.pop(future)
-                    outcomes[key] = _result(future, running)
+                    outcomes[key] = future.result()
                     held.discard(locks.get(key) or "")
     return outcomes
-
-
-def _result(future: Future[Outcome], running: Iterable[Future[Outcome]]) -> Outcome:
-    try:
-        return future.result()
-    except BaseException:
-        for other in running:  # the run is over: what has not begun never begins
-            other.cancel()
-        raise
