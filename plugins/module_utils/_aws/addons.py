@@ -94,7 +94,9 @@ class Addon(EksResource):
             return self.version
         if isinstance(minor, Unknown):
             return minor
-        return None if self._chosen_for == minor else addon_default(self.session, self.name, minor)
+        if self._chosen_for == minor:
+            return None
+        return addon_default(self.session, self.name, minor) or Unknown(f"Kubernetes {minor}, which EKS does not have")
 
     def read(self) -> Observed | None:
         self._chosen_for = None

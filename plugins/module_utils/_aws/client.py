@@ -49,6 +49,7 @@ class Session:
         self._memory: dict[Hashable, Future[Any]] = {}
         self._nonce = uuid.uuid4().hex
         self._generation: dict[str, int] = {}
+        self.roles_wanted = 0  # IAM roles of the graph: decides how they are looked up
 
     @property
     def partition(self) -> str:

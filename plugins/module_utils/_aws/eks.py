@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from .._engine.errors import NotFound
+from .._engine.errors import Busy, Conflict, NotFound
 from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Fields
 from .._engine.plan import Plan
 from .._engine.resource import WATCH, Observed, Operation, Progress, Recovery, Resource, State, Status
@@ -226,8 +226,34 @@ class Cluster(EksResource):
 
     def delete(self, observed: Observed) -> Operation:
         self.session.spend_token(self.key)
-        self.session.call("eks", "delete_cluster", name=self.name)
+        try:
+            self.session.call("eks", "delete_cluster", name=self.name)
+        except Conflict as error:
+            going, held = self._remove_node_groups()
+            if going:
+                raise Busy(f"node groups that are not in the specification go first: {', '.join(going)}") from error
+            if held:
+                error.hint = f"Node groups that somebody else made hold it: {', '.join(held)}. Delete them first."
+            raise
         return WATCH
+
+    def _remove_node_groups(self) -> tuple[list[str], list[str]]:
+        """Delete the node groups that this site made and the specification does not name any more: a cluster goes with
+        all that is ours in it. Returns their names, and the names of those that are not ours."""
+        going, held = [], []
+        names = self.session.steady(
+            lambda: self.session.pages("eks", "list_nodegroups", "nodegroups", clusterName=self.name)
+        )
+        for name in names:
+            found = self.session.call("eks", "describe_nodegroup", clusterName=self.name, nodegroupName=name)
+            group = found["nodegroup"]
+            if not self.session.site.owner.owns(group.get("tags") or {}):
+                held.append(name)
+                continue
+            going.append(name)
+            if group["status"] not in ("CREATING", "UPDATING", "DELETING"):
+                self.session.call("eks", "delete_nodegroup", clusterName=self.name, nodegroupName=name)
+        return going, held
 
 
 def _values(found: Item) -> dict[str, Any]:

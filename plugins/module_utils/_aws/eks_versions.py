@@ -40,8 +40,19 @@ def skew_problem(have: str, want: str, oldest_pool: str | None) -> str:
     )
 
 
+def offered_versions(session: Session) -> dict[str, dict[str, Any]]:
+    """The Kubernetes versions that EKS offers, as DescribeClusterVersions tells them."""
+
+    def load() -> dict[str, dict[str, Any]]:
+        listed = session.pages("eks", "describe_cluster_versions", "clusterVersions")
+        return {item["clusterVersion"]: item for item in listed}
+
+    return session.remember(("eks", "versions"), lambda: session.steady(load))
+
+
 def addon_default(session: Session, addon: str, cluster_minor: str) -> str:
-    """The default version of an add-on for a Kubernetes version. Raises InvalidRequest when there is none."""
+    """The default version of an add-on for a Kubernetes version; "" when EKS does not have that version at all, which
+    preflight tells. Raises InvalidRequest for an add-on that does not exist for it."""
 
     def load() -> str:
         listed = session.pages(
@@ -56,6 +67,8 @@ def addon_default(session: Session, addon: str, cluster_minor: str) -> str:
                 return str(version["addonVersion"])
         if versions:
             return str(versions[0]["addonVersion"])
+        if cluster_minor not in offered_versions(session):
+            return ""
         raise InvalidRequest(
             f"EKS has no version of the add-on {addon} for Kubernetes {cluster_minor}.",
             hint="Take it out of cluster.aws.addons with state: absent, or name another version of Kubernetes.",

@@ -46,6 +46,8 @@ class FlowLog(Ec2Resource):
         }
 
     def read(self) -> Observed | None:
+        if not self.present and not self.role.outputs:
+            return None  # without the role that it needs there is nothing left to switch off
         found = self.mine(in_vpc(self.session, "flow_logs", self.vpc.known("id")))
         if found is None:
             return None

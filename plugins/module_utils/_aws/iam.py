@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from .._engine.errors import Conflict, NotFound
 from .._engine.fields import IMMUTABLE, MUTABLE, Field, Fields
-from .._engine.plan import Plan
+from .._engine.plan import Plan, plan
 from .._engine.resource import WATCH, Observed, Operation, Resource
 from .._engine.tags import tag_changes
-from .base import AwsResource, as_dict, as_list
+from .base import AwsResource, Item, as_dict, as_list
+from .bulk import ROLES, role_details
 from .client import Session
 from .policies import same_policy
 
@@ -49,6 +50,7 @@ class Role(AwsResource):
         **kwargs: Any,
     ) -> None:
         super().__init__(session, name, **kwargs)
+        session.roles_wanted += 1
         self.trust, self.description = dict(trust), description
         self.policies, self.inline = list(policies), dict(inline) if inline else None
 
@@ -65,19 +67,45 @@ class Role(AwsResource):
         }
 
     def read(self) -> Observed | None:
-        """One call for the role, one for each sort of policy that the specification uses."""
+        """From the list of all roles when that is enough; else one call for the role, one for each sort of policy."""
+        listed, details = role_details(self.session, self.name)
+        if listed and details is None and not self.present:
+            return None
+        if details is not None:
+            observed = self._observed(
+                details,
+                [item["PolicyArn"] for item in details.get("AttachedManagedPolicies") or ()],
+                next(
+                    (
+                        i["PolicyDocument"]
+                        for i in details.get("RolePolicyList") or ()
+                        if i["PolicyName"] == INLINE_POLICY
+                    ),
+                    None,
+                ),
+            )
+            if not plan(self.desired(), observed.values, self.fields):
+                return observed
         try:
             found = self.session.call("iam", "get_role", RoleName=self.name)["Role"]
-            tags = as_dict(found.get("Tags"))
-            values = {
-                "AssumeRolePolicyDocument": found["AssumeRolePolicyDocument"],
-                "ManagedPolicyArns": self._attached() if self.policies and self.present else None,
-                "InlinePolicy": self._inline() if self.inline and self.present else None,
-                "tags": tags,
-            }
+            attached = self._attached() if self.policies and self.present else None
+            inline = self._inline() if self.inline and self.present else None
         except NotFound:
             return None
+        return self._observed(found, attached, inline)
+
+    def _observed(self, found: Item, attached: list[str] | None, inline: Any) -> Observed:
+        tags = as_dict(found.get("Tags"))
+        values = {
+            "AssumeRolePolicyDocument": found["AssumeRolePolicyDocument"],
+            "ManagedPolicyArns": attached,
+            "InlinePolicy": inline,
+            "tags": tags,
+        }
         return Observed(values, {"id": found["Arn"], "arn": found["Arn"], "name": self.name}, tags=tags)
+
+    def lists(self) -> Sequence[Hashable]:
+        return (ROLES,)
 
     def _attached(self) -> list[str]:
         listed = self.session.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=self.name)

@@ -14,6 +14,7 @@ from .._engine.plan import Plan
 from .._engine.resource import WATCH, Observed, Operation
 from .._engine.tags import tag_changes
 from .base import AwsResource, Item
+from .bulk import TAGS, tags_in_sync
 from .client import Session
 
 # The only values that PutRetentionPolicy takes (Amazon CloudWatch Logs API reference).
@@ -57,7 +58,7 @@ class LogGroup(AwsResource):
         return {"id": self.name, "arn": self.arn}
 
     def lists(self) -> Sequence[Hashable]:
-        return (LOG_GROUPS,)
+        return (LOG_GROUPS, TAGS)
 
     def desired(self) -> dict[str, Any]:
         return {"retentionInDays": self.retention_days, "tags": self.tags}
@@ -67,7 +68,9 @@ class LogGroup(AwsResource):
         if found is None:
             return None
         try:
-            tags = self.session.call("logs", "list_tags_for_resource", resourceArn=self.arn).get("tags") or {}
+            tags = tags_in_sync(self.session, self.arn, self.tags)
+            if tags is None:
+                tags = self.session.call("logs", "list_tags_for_resource", resourceArn=self.arn).get("tags") or {}
         except NotFound:
             return None
         values = {"retentionInDays": found.get("retentionInDays"), "tags": tags}

@@ -24,7 +24,7 @@ from .routes import ANYWHERE, GatewayEndpoint, RouteTable
 from .rules import rule
 from .security_groups import SecurityGroup
 from .subnets import TIERS, Subnet
-from .vpc import ExistingSubnet, ExistingVpc, Vpc, Zones
+from .vpc import ExistingSubnet, ExistingVpc, Vpc
 
 MOST_ZONES = 3  # as many positions as an address block has room for
 
@@ -87,9 +87,8 @@ class _Builder:
         self.base = self.session.site.base
         self.addresses = self.spec.allocate(self.session.site)
         self.count = len(self.spec.aws.zones or ()) or self.spec.zones
-        self.zones = Zones(self.session, self.session.region)
         self.vpc = Vpc(self.session, f"{self.base}-vpc", str(self.addresses.network), managed=self.managed)
-        self.resources += [self.zones, self.vpc]
+        self.resources.append(self.vpc)
 
     def referred(self) -> Built:
         """What a cluster refers to when the network is somebody else's business."""
@@ -156,7 +155,6 @@ class _Builder:
                     index,
                     str(ranges(index)),
                     self.vpc,
-                    self.zones,
                     count=self.count,
                     explicit_zones=self.spec.aws.zones,
                     extra_tags=tags,

@@ -118,11 +118,8 @@ def _log_bucket(session: Session, spec: ObjectStore) -> Bucket | None:
         LOG_BUCKET,
         name,
         settings={
-            "Versioning": False,
             "LifecycleRules": [_rule(LifecycleRule("old-logs", expire_after_days=days, abort_uploads_after_days=7))],
-            "Logging": "",
             "PolicyStatements": [_tls_only(arn), delivery],
-            "ObjectLockDays": None,
         },
         force=all(item.force for item in spec.buckets),
         force_where="on every bucket",

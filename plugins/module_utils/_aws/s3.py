@@ -13,6 +13,7 @@ from .._engine.fields import IMMUTABLE, MUTABLE, Field, Fields
 from .._engine.plan import Plan
 from .._engine.resource import WATCH, Observed, Operation, Progress, Resource, State
 from .base import AwsResource, Item, as_list
+from .bulk import TAGS, tags_in_sync
 from .client import Session
 from .errors import from_response
 from .policies import same_policy
@@ -81,7 +82,7 @@ class Bucket(AwsResource):
         return {"id": self.bucket, "arn": self.arn, "name": self.bucket}
 
     def lists(self) -> Sequence[Hashable]:
-        return (("s3", "buckets"), ("s3", "bucket", self.bucket))
+        return (("s3", "buckets"), TAGS)
 
     def desired(self) -> dict[str, Any]:
         source = self.key_source
@@ -102,11 +103,11 @@ class Bucket(AwsResource):
         region = self._region()
         if region is None:
             return None
-        wanted = [name for name in PARTS if name in ("tags", *self.settings) or name in _ALWAYS]
-        if self.settings.get("ObjectLockDays") is None:
-            wanted.remove("ObjectLockDays")
+        wanted = [*_ALWAYS, *(name for name in PARTS if self.settings.get(name) is not None)]
         try:
             parts = {name: read_part(self.session, self.bucket, name) for name in wanted}
+            tags = tags_in_sync(self.session, self.arn, self.tags)
+            parts["tags"] = read_part(self.session, self.bucket, "tags") if tags is None else tags
         except NotFound as error:
             if error.code not in ("NoSuchBucket", "404"):
                 raise

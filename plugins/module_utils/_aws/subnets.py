@@ -9,11 +9,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from .._engine.fields import IMMUTABLE, MUTABLE, Fields
-from .._engine.plan import Plan, Unknown
+from .._engine.plan import Plan
 from .._engine.resource import WATCH, NotYetKnown, Observed, Operation, Resource, Status
 from .base import Ec2Resource, Item, as_dict
 from .client import Session, refuse
-from .ec2_lists import in_vpc, in_vpc_key
+from .ec2_lists import in_vpc, in_vpc_key, zones
 
 TIERS = ("public", "private", "data")
 
@@ -59,18 +59,18 @@ class Subnet(Ec2Resource):
         index: int,
         cidr: str,
         vpc: Resource,
-        zones: Resource,
         *,
         count: int,
         explicit_zones: Sequence[str] | None = None,
         extra_tags: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(session, subnet_name(session.site.base, tier, index), [vpc, zones], **kwargs)
+        super().__init__(session, subnet_name(session.site.base, tier, index), [vpc], **kwargs)
         self.tier, self.index, self.cidr, self.count = tier, index, cidr, count
-        self.vpc, self.zones = vpc, zones
+        self.vpc = vpc
         self.explicit_zones = tuple(explicit_zones or ())
         self.extra_tags = dict(extra_tags or {})
+        self._chosen: str | None = None
 
     @property
     def tags(self) -> dict[str, str]:
@@ -80,32 +80,32 @@ class Subnet(Ec2Resource):
         return (in_vpc_key("subnets"),)
 
     def predicted(self) -> dict[str, Any]:
-        zone = self._zone() if self.present else None
-        return {"cidr": self.cidr, **({"zone": zone} if isinstance(zone, str) else {})}
+        return {"cidr": self.cidr, **({"zone": self._chosen} if self._chosen else {})}
 
     def desired(self) -> dict[str, Any]:
-        zone = self._zone()
-        if zone is None:
-            raise refuse(
-                "network.zones",
-                f"{self.count} zones are asked for, but {self.session.region} has only "
-                f"{', '.join(self.zones.out('zones'))}. Write zones: {len(self.zones.out('zones'))}.",
-            )
+        self._chosen = self._zone()
         return {
             "VpcId": self.vpc.out("id"),
             "CidrBlock": self.cidr,
-            "AvailabilityZone": zone,
+            "AvailabilityZone": self._chosen,
             "MapPublicIpOnLaunch": False,
             "tags": self.tags,
         }
 
-    def _zone(self) -> str | Unknown | None:
+    def _zone(self) -> str:
+        """The zone that was asked for or that the position has; the region's zones are only looked up without one."""
         if self.index < len(self.explicit_zones):
             return self.explicit_zones[self.index]
-        available = self.zones.out("zones")
-        if isinstance(available, Unknown):
-            return available
-        return choose_zone(self.index, available, self._taken(), self.count)
+        taken = self._taken()
+        available = [] if self.index in taken else zones(self.session)
+        zone = choose_zone(self.index, available, taken, self.count)
+        if zone is None:
+            raise refuse(
+                "network.zones",
+                f"{self.count} zones are asked for, but {self.session.region} has only {', '.join(available)}. "
+                f"Write zones: {len(available)}.",
+            )
+        return zone
 
     def _taken(self) -> dict[int, str]:
         """Zones that positions already have, from the subnets that exist."""

@@ -1,7 +1,7 @@
 # Copyright: multicloud.platform contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The VPC, its zones, and a VPC and subnets that are only referred to."""
+"""The VPC, and a VPC and subnets that are only referred to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._engine.plan import Plan
 from .._engine.resource import WATCH, Observed, Operation, Resource, Status
 from .base import AwsResource, Ec2Resource, Item, as_dict
 from .client import Session
-from .ec2_lists import VPCS, ZONES, in_vpc, in_vpc_key, vpcs, zones
+from .ec2_lists import VPCS, in_vpc, in_vpc_key, vpcs
 from .rules import rules_of, to_permissions
 
 _ATTRIBUTES = ("EnableDnsSupport", "EnableDnsHostnames")
@@ -39,18 +39,6 @@ class Reference(AwsResource):
 
     def delete(self, observed: Observed) -> Operation:
         raise NotImplementedError("only referred to")
-
-
-class Zones(Reference):
-    """The region's availability zones, in the order in which they are taken."""
-
-    kind: ClassVar[str] = "aws.ec2.availability_zones"
-
-    def read(self) -> Observed | None:
-        return Observed({}, {"id": self.session.region, "zones": zones(self.session)})
-
-    def lists(self) -> Sequence[Hashable]:
-        return (ZONES,)
 
 
 class ExistingVpc(Reference):
