@@ -19,7 +19,6 @@ from . import releases
 from .arm import ArmResource, at
 from .bodies import merged, writable
 from .fields import TRACKED, ArmFields, canonical, cidr, dropped, unless_blank
-from .operations import started
 
 _FIXED = Field(Mode.IMMUTABLE, normalise=canonical)
 
@@ -185,8 +184,11 @@ class AgentPool(ArmResource):
 
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
         raw = self.session.read(self.path, self.type, direct=True) or observed.raw
-        body = merged(desired, writable(raw, self.read_only), self.fields)
-        return started(self.client.send("PUT", self.path, self.type, body), self.client)
+        if change.touches("properties.orchestratorVersion"):
+            have = at(raw, "properties.currentOrchestratorVersion") or at(raw, "properties.orchestratorVersion")
+            want = str(at(desired, "properties.orchestratorVersion"))
+            desired = {"properties": {"orchestratorVersion": releases.next_step(str(have), want)}}
+        return self.write("PUT", merged(desired, writable(raw, self.read_only), self.fields))
 
 
 class MaintenanceConfiguration(ArmResource):

@@ -175,6 +175,7 @@ class Vault(ArmResource):
         {
             **TRACKED,
             "properties.createMode": CREATE_ONLY,
+            "properties.softDeleteRetentionInDays": CREATE_ONLY,  # the service never changes it
             "properties.tenantId": IMMUTABLE,
             "properties.accessPolicies": Field(normalise=canonical),
             "properties.enablePurgeProtection": MUTABLE,

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .._engine.errors import InvalidRequest, NotFound
 from .._engine.plan import Action
 from .._engine.survey import Planned
 from . import machines, releases
@@ -38,6 +39,7 @@ def preflight(session: Session, planned: Sequence[Planned]) -> list[str]:
     if problems:
         return problems  # what is not registered cannot be asked either
     problems += _network_quotas(session, resources)
+    problems += _clusters(session, sum(isinstance(item, Cluster) for item in resources))
     problems += _storage(session, [item for item in resources if isinstance(item, StorageAccount)])
     grown = [item for item in changed if isinstance(item.resource, AgentPool)]
     problems += machines.shortfalls(session, [item for item in added if isinstance(item.resource, AgentPool)], grown)
@@ -81,6 +83,19 @@ def _network_quotas(session: Session, resources: list[ArmResource]) -> list[str]
     path = f"{session.subscription}/providers/Microsoft.Network/locations/{region}/usages"
     usages = ask(session, path, lambda: session.client.pages(path, "Microsoft.Network/locations/usages"))
     return _short(usages, need, "Microsoft.Network", region)
+
+
+def _clusters(session: Session, count: int) -> list[str]:
+    """Clusters are counted per region. Where the service does not tell the count, its own refusal has to do."""
+    if not count:
+        return []
+    region, kind = session.site.region, "Microsoft.ContainerService/locations/usages"
+    path = f"{session.subscription}/providers/Microsoft.ContainerService/locations/{region}/usages"
+    try:
+        usages = ask(session, path, lambda: session.client.pages(path, kind))
+    except (InvalidRequest, NotFound):
+        return []
+    return _short(usages, Counter({"ManagedClusters": count}), "Microsoft.ContainerService", region)
 
 
 def _short(usages: list[dict[str, Any]], need: Counter[str], provider: str, region: str) -> list[str]:
