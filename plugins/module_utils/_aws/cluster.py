@@ -241,7 +241,7 @@ class _Builder:
         policies = ["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"]
         if not self.spec.workload_identity:
             # Without identities of their own, what runs on a node can only use the node's role.
-            policies += [policy for _, policy in IDENTITIES.values()]
+            policies += [policy for _account, policy in IDENTITIES.values()]
         role = self._role(
             self.spec.aws.node_role_arn,
             "eks-nodes",

@@ -44,10 +44,10 @@ def to_permissions(rules: Iterable[str]) -> list[dict[str, Any]]:
     """IpPermissions for authorize and revoke calls."""
     permissions = []
     for words in rules:
-        _, protocol, ports, peer = words.split(" ")
+        _direction, protocol, ports, peer = words.split(" ")
         permission: dict[str, Any] = {"IpProtocol": protocol}
         if ports != "all":
-            low, _, high = ports.partition("-")
+            low, _dash, high = ports.partition("-")
             permission |= {"FromPort": int(low), "ToPort": int(high or low)}
         permission |= _source(peer)
         permissions.append(permission)
@@ -55,7 +55,7 @@ def to_permissions(rules: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def _source(peer: str) -> dict[str, Any]:
-    account, _, group = peer.rpartition("/")
+    account, _slash, group = peer.rpartition("/")
     if group.startswith("sg-"):
         return {"UserIdGroupPairs": [{"GroupId": group, **({"UserId": account} if account else {})}]}
     if peer.startswith("pl-"):

@@ -191,7 +191,7 @@ class Bucket(AwsResource):
     def poll(self, operation: Operation) -> Progress:
         if operation.handle is None:
             return Progress(State.DONE)
-        for _ in range(_PAGES_A_LOOK):
+        for _page in range(_PAGES_A_LOOK):
             try:
                 page = self.session.call("s3", "list_object_versions", Bucket=self.bucket, MaxKeys=1000)
                 held = [*(page.get("Versions") or ()), *(page.get("DeleteMarkers") or ())]

@@ -136,7 +136,7 @@ def _write_lifecycle(target: _Target, have: Any, want: list[Item]) -> None:
 
 
 def _write_logging(target: _Target, have: Any, want: str) -> None:
-    bucket, _, prefix = want.partition("/")
+    bucket, _slash, prefix = want.partition("/")
     status = {"LoggingEnabled": {"TargetBucket": bucket, "TargetPrefix": prefix}} if want else {}
     target.call("put_bucket_logging", BucketLoggingStatus=status)
 

@@ -47,7 +47,7 @@ class StoreBuilder:
             self._account(label, buckets)
         return Built(
             self.resources,
-            exports={"containers": {name: container for name, (_, container) in self.shown.items()}},
+            exports={"containers": {name: container for name, (_account, container) in self.shown.items()}},
             outputs=lambda: {
                 "resource_group": self.group.out("id"),
                 "buckets": {

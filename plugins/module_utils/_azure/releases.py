@@ -27,7 +27,7 @@ def minor(version: str) -> tuple[int, int]:
 
 def next_step(have: str, want: str) -> str:
     """What to upgrade to next: the wanted version, or the newest patch of the next minor one before it."""
-    (major, at), (_, to) = minor(have), minor(want)
+    (major, at), (_major, to) = minor(have), minor(want)
     return want if to <= at + 1 else f"{major}.{at + 1}"
 
 

@@ -175,7 +175,7 @@ def _compare(shown: str, path: str, want: Any, have: Any, fields: Fields) -> Ite
     if have is None:
         # Clouds drop empty lists, empty objects, zero and false from what they return, and what equals a default.
         inside = _members(shown, path, want, {}, fields) if isinstance(want, Mapping) else (want,)
-        if not _empty(want) and any(True for _ in inside):
+        if not _empty(want) and next(iter(inside), None) is not None:
             yield Change(shown, raw[1], raw[0], declared, fields)
     elif isinstance(want, Mapping) and isinstance(have, Mapping):
         yield from _members(shown, path, want, have, fields, declared.exact)

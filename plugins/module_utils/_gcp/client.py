@@ -181,7 +181,7 @@ def _load(file: Path) -> Any:
     with warnings.catch_warnings():
         # It warns of files from strangers; this one is the user's own, or named by the user.
         warnings.simplefilter("ignore", DeprecationWarning)
-        found, _ = google.auth.load_credentials_from_file(str(file), scopes=SCOPES)
+        found, _project = google.auth.load_credentials_from_file(str(file), scopes=SCOPES)
     return found
 
 

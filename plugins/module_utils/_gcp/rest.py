@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from enum import Enum
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeAlias
 
 from .._engine.errors import AuthError, Conflict, NotFound, NotYetConsistent
 from .._engine.fields import Field
@@ -20,7 +21,8 @@ from . import errors
 from .client import Cloud
 from .references import merged, tail
 
-Body = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+Body: TypeAlias = "Mapping[str, Any] | Callable[[], Mapping[str, Any]]"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Style(Enum):
@@ -76,7 +78,7 @@ class RestResource(Resource):
         self,
         cloud: Cloud,
         name: str,
-        body: Body = {},  # noqa: B006 - never changed
+        body: Body = NOTHING,
         needs: Sequence[Resource] = (),
         *,
         lock: str | None = None,
