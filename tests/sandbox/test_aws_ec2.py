@@ -324,3 +324,16 @@ def test_flow_logs(aws: Account, network: Network) -> None:
 def test_default_vpc_exists_as_in_real_accounts(aws: Account) -> None:
     vpcs = aws.client("ec2").describe_vpcs()["Vpcs"]
     assert [(vpc["IsDefault"], vpc["CidrBlock"]) for vpc in vpcs] == [(True, "172.31.0.0/16")]
+
+
+def test_a_launch_templates_own_tags_are_not_its_data(aws: Account) -> None:
+    ec2 = aws.client("ec2")
+    for_nodes = {"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "b"}]}
+    made = ec2.create_launch_template(
+        LaunchTemplateName="nodes",
+        LaunchTemplateData={"TagSpecifications": [for_nodes]},
+        TagSpecifications=[{"ResourceType": "launch-template", "Tags": [{"Key": "c", "Value": "d"}]}],
+    )["LaunchTemplate"]
+    assert made["Tags"] == [{"Key": "c", "Value": "d"}]
+    answer = ec2.describe_launch_template_versions(LaunchTemplateId=made["LaunchTemplateId"], Versions=["$Latest"])
+    assert answer["LaunchTemplateVersions"][0]["LaunchTemplateData"]["TagSpecifications"] == [for_nodes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto.ec2.models.launch_templates import LaunchTemplateVersion
 from moto.ec2.models.route_tables import Route, RouteTable
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.models.vpcs import VPCEndPoint
@@ -25,9 +26,21 @@ def _state(route: Any) -> str:
     return "active"
 
 
+_make_version = LaunchTemplateVersion.__init__
+
+
+def _version(self: Any, template: Any, number: int, data: dict[str, Any], description: str) -> None:
+    """Tags of the launch template itself are no part of its data; moto mixes them in."""
+    if "TagSpecifications" in data:
+        kept = [item for item in data["TagSpecifications"] if item.get("ResourceType") != "launch-template"]
+        data = {**data, "TagSpecifications": kept}
+    _make_version(self, template, number, data, description)
+
+
 def install() -> None:
     """Fill them. A route is a ``blackhole`` when its NAT or internet gateway is not there; moto says ``active``."""
     Route.state = property(_state)  # type: ignore[assignment,method-assign]
+    LaunchTemplateVersion.__init__ = _version  # type: ignore[method-assign]
     for kind, values in _CONSTANT.items():
         for name, value in values.items():
             setattr(kind, name, value)
