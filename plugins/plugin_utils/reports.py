@@ -121,25 +121,26 @@ def began(report: Mapping[str, Any]) -> float:
 def critical_path(resources: list[dict[str, Any]]) -> list[str]:
     """The chain that decided when a site was finished, as keys (kind/name), first to last.
 
-    It ends at the object that was finished last. Before each object comes the one, of those it is related to by `needs`
-    in either direction (deletion goes the other way) or by taking turns, that was finished last before it began.
+    It ends at the object that was finished last. Before each object comes the one, of those it had to wait for, that
+    was finished last before it began: what it needs; for a deletion what needs it; and those it takes turns with.
     """
     acted = {f"{item['kind']}/{item['name']}": item for item in resources if item["seconds"] > 0 and _ran(item)}
     if not acted:
         return []
-    related: dict[str, set[str]] = {key: set() for key in acted}
+    waits: dict[str, set[str]] = {key: set() for key in acted}
     for key, item in acted.items():
-        for need in item.get("needs", ()):
-            if need in acted:
-                related[key].add(need)
-                related[need].add(key)
+        for need in acted.keys() & set(item.get("needs", ())):
+            if item["action"] != "delete":
+                waits[key].add(need)
+            if acted[need]["action"] in ("delete", "replace"):
+                waits[need].add(key)
         if item.get("lock"):
-            related[key] |= {other for other in acted if other != key and acted[other].get("lock") == item["lock"]}
+            waits[key] |= {other for other in acted if other != key and acted[other].get("lock") == item["lock"]}
     key = max(acted, key=lambda name: finished(acted[name]))
     chain = [key]
     while True:
         began_at = acted[key]["started"] + 0.05  # clocks are read a moment before and after
-        before = [name for name in related[key] if finished(acted[name]) <= began_at and name not in chain]
+        before = [name for name in waits[key] if finished(acted[name]) <= began_at and name not in chain]
         if not before:
             return chain[::-1]
         key = max(before, key=lambda name: finished(acted[name]))

@@ -14,7 +14,7 @@ from typing import Any
 from .progress import cut, duration
 from .reports import began, critical_path, finished
 
-LEFT, RIGHT, CHART = 380, 90, 780  # label column, room for times after bars, time axis; pixels
+LEFT, RIGHT, CHART = 380, 125, 745  # label column, room for times after bars, time axis; pixels
 ROW, BAR, HEAD, AXIS = 20, 12, 40, 26
 SHORT = 0.02  # of the whole: what took less shares a row, unless it is on the critical path
 LABEL = 46  # characters
@@ -146,7 +146,8 @@ def _site(site: _Site, top: float, total: float) -> str:
     if first > 0:
         head += _bar(site.offset, first, top + 14, total, "look", "reading and planning: everything is looked at first")
     if not acted:
-        return head + f'<text class="kind" x="8" y="{top + HEAD + 14}">nothing to change</text>'
+        text = "nothing was touched" if report["failed"] else "nothing to change"
+        return head + f'<text class="kind" x="8" y="{top + HEAD + 14}">{text}</text>'
     parts, places = [], {}
     for index, item in enumerate(site.rows):
         y = top + HEAD + ROW * index
@@ -245,7 +246,8 @@ def _legend(sites: Sequence[_Site]) -> str:
     names = [name for name in ("create", "update", "replace", "delete", "failed") if name in used]
     items = "".join(f'<li><i style="background: var(--{name})"></i>{name}</li>' for name in names)
     items += '<li><i style="background: var(--look)"></i>reading and planning</li>'
-    items += '<li><i style="border: 2px solid var(--critical); height: 8px"></i>critical path of the site</li>'
+    if any(site.chain for site in sites):
+        items += '<li><i style="border: 2px solid var(--critical); height: 8px"></i>critical path of the site</li>'
     return f"<ul>{items}</ul><p>Point at a bar for details.</p>\n"
 
 

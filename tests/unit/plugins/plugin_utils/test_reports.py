@@ -191,6 +191,20 @@ def test_critical_path_of_a_destruction_runs_the_other_way(reports: Any) -> None
     assert chain == ["aws.thing/pool", "aws.thing/cluster", "aws.thing/vpc"]
 
 
+def test_critical_path_of_a_destruction_never_turns_round(reports: Any) -> None:
+    """Objects that take no time at all begin and end at one instant: only who waits for whom tells them apart."""
+    chain = reports.critical_path(
+        [
+            item("role", "delete", started=9.0, seconds=0.01),
+            item("identity", "delete", started=9.0, seconds=0.01, needs=["aws.thing/role"]),
+            item("addon", "delete", started=8.0, seconds=0.98, needs=["aws.thing/identity"]),
+            item("pool", "delete", started=0.0, seconds=8.0, needs=["aws.thing/addon"]),
+            item("other", "delete", started=8.99, seconds=0.01, needs=["aws.thing/role"]),
+        ]
+    )
+    assert chain == ["aws.thing/pool", "aws.thing/addon", "aws.thing/identity", "aws.thing/role"]
+
+
 def test_critical_path_runs_through_objects_that_take_turns(reports: Any) -> None:
     chain = reports.critical_path(
         [
