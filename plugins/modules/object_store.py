@@ -138,7 +138,7 @@ outputs:
   type: dict
   sample: {cluster: {name: ml-platform-aws-dev}}
 orphans:
-  description: Always empty. Only M(multicloud.platform.site) looks for orphans.
+  description: Always null, which is not looked for. Only M(multicloud.platform.site) looks for orphans.
   returned: always
   type: list
   elements: dict

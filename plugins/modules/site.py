@@ -182,7 +182,8 @@ outputs:
 orphans:
   description:
     - Objects with this site's ownership tags that the specification does not hold.
-    - Each has C(kind), C(id) and C(name). Looked for with O(find_orphans=true) only.
+    - Each has C(kind), C(id) and C(name).
+    - Null when they were not looked for, without O(find_orphans=true) and when the run failed.
   returned: always
   type: list
   elements: dict

@@ -107,6 +107,8 @@ def _standing(outputs: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _orphans(report: Mapping[str, Any]) -> list[str]:
+    if report["orphans"] == [] and report["mode"] == "destroy":
+        return [_INDENT + "Nothing is left: no object of the account carries this site's tags."]
     if not report["orphans"]:
         return []
     lines = [_INDENT + "Left behind: these carry the site's tags and are not in its specification."]

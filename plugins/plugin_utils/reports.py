@@ -44,7 +44,7 @@ def site_report(result: Mapping[str, Any], *, run: str, host: str, state: str, c
         "counts": counts(resources),
         "resources": resources,
         "outputs": result.get("outputs") or {},
-        "orphans": result.get("orphans") or [],
+        "orphans": result.get("orphans"),
     }
 
 

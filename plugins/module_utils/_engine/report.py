@@ -55,7 +55,7 @@ class Report:
     entries: list[Entry] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    orphans: list[dict[str, str]] = field(default_factory=list)
+    orphans: list[dict[str, str]] | None = None  # None: not looked for
     seconds: float = 0.0
 
     @property

@@ -242,3 +242,9 @@ def test_picture_is_well_formed_and_marks_the_path(reports: Any, page: Any) -> N
 
 def test_picture_of_nothing(page: Any) -> None:
     assert "No site has reported" in page([])
+
+
+def test_a_destruction_says_that_nothing_is_left_only_when_it_has_looked(reports: Any, recap: Any) -> None:
+    gone = [item("vpc", "delete")]
+    assert "Nothing is left" in recap(report(reports, gone, state="absent", orphans=[]))
+    assert "Nothing is left" not in recap(report(reports, gone, state="absent", orphans=None))
