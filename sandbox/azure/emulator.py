@@ -30,7 +30,7 @@ from .regions import REGIONS
 from .store import Record, Store
 
 _GROUP = "Microsoft.Resources/resourceGroups"
-_POLL = re.compile(r"operation(s|status|statuses|results)$", re.IGNORECASE)
+_POLL = re.compile(r"operation(s|status|statuses|results)$|^azureAsyncOperation$", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SIGN_IN: ContextVar[bool] = ContextVar("sign_in", default=False)  # whether the request is for the login service
 _READING_POSTS = re.compile(r"^(list|check|get)|^sharedKeys$", re.IGNORECASE)
@@ -77,6 +77,8 @@ class AzureEmulator:
         """Forget every object."""
         for record in self.store:
             release_port(record.private.get("port", 0))
+        for kind in self.kinds.values():
+            kind.close()
         self._build()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

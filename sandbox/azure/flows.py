@@ -260,6 +260,42 @@ class VaultFlow(Flow):
         }
 
 
+class PostgresFlow(Flow):
+    """Microsoft.DBforPostgreSQL: both URLs on every write, and failures in the body of a 200."""
+
+    namespace = "Microsoft.DBforPostgreSQL"
+    status_type = "azureAsyncOperation"
+    result_type = "operationResults"
+
+    def headers(self, call: Call, operation: Operation, retry_after: int | None) -> Headers:
+        return {
+            "Azure-AsyncOperation": self.url(call, operation, self.status_type),
+            "Location": self.url(call, operation, self.result_type),
+            "Retry-After": call.retry_after(retry_after or 15),
+        }
+
+    def status(self, operation: Operation, call: Call) -> dict[str, Any]:
+        found = {"status": "InProgress"} if self._working(operation) else super().status(operation, call)
+        document = {"name": operation.id, **found, "startTime": stamp(operation.started)}
+        if "error" in document:
+            document["error"] = document.pop("error")
+        return document
+
+    def _working(self, operation: Operation) -> bool:
+        record = operation.record
+        return operation.verb != "delete" and record is not None and record.kind.working(record)
+
+    def poll_result(self, call: Call, operation: Operation) -> Reply:
+        if self._working(operation):
+            return call.reply(202, None, self.headers(call, operation, None))
+        if operation.finished and operation.error is None and operation.record is not None:
+            if operation.verb == "delete":
+                return call.reply(200, None)
+            if operation.verb == "action":
+                return call.reply(200, {"properties": {}, "name": operation.record.name, "type": "PostgreSQL"})
+        return super().poll_result(call, operation)
+
+
 NETWORK = NetworkFlow()
 PRIVATE_DNS = PrivateDnsFlow()
 AKS = AksFlow()
@@ -267,3 +303,4 @@ STORAGE = StorageFlow()
 GROUP = GroupFlow()
 WORKSPACE = WorkspaceFlow()
 VAULT = VaultFlow()
+POSTGRESQL = PostgresFlow()

@@ -86,6 +86,13 @@ class Kind:
     def show(self, record: Record, document: Document, version: str) -> None:
         """Add what is computed on reading to ``document`` (a copy)."""
 
+    def working(self, record: Record) -> bool:
+        """Whether a server behind the resource still does what an ended operation asked of it."""
+        return False
+
+    def close(self) -> None:
+        """Called when the subscription is forgotten: end what runs outside of it."""
+
     def missing(self, call: Call) -> ArmError:
         """404 of a GET."""
         target = call.target

@@ -13,6 +13,9 @@ _RESOURCES = "azure.mgmt.resource.resources.models:"
 _ROLES = "azure.mgmt.authorization.v2022_04_01.models:"
 _MONITOR = "azure.mgmt.monitor.v2021_05_01_preview.models:"
 
+_POSTGRESQL = "azure.mgmt.postgresqlflexibleservers.models:"
+_PG = "Microsoft.DBforPostgreSQL/flexibleServers"
+
 # type -> (model of PUT, model of PATCH or None where the type has no PATCH)
 MODELS: dict[str, tuple[str, str | None]] = {
     "Microsoft.Resources/resourceGroups": (_RESOURCES + "ResourceGroup", _RESOURCES + "ResourceGroupPatchable"),
@@ -70,4 +73,11 @@ MODELS: dict[str, tuple[str, str | None]] = {
     "Microsoft.Insights/diagnosticSettings": (_MONITOR + "DiagnosticSettingsResource", None),
     "Microsoft.KeyVault/vaults": (_VAULT + "VaultCreateOrUpdateParameters", _VAULT + "VaultPatchParameters"),
     "Microsoft.KeyVault/vaults/keys": (_VAULT + "KeyCreateParameters", None),
+    _PG: (_POSTGRESQL + "Server", _POSTGRESQL + "ServerForPatch"),
+    f"{_PG}/configurations": (_POSTGRESQL + "Configuration", _POSTGRESQL + "ConfigurationForUpdate"),
+    f"{_PG}/databases": (_POSTGRESQL + "Database", None),
+    f"{_PG}/firewallRules": (_POSTGRESQL + "FirewallRule", None),
+    f"{_PG}/backups": (_POSTGRESQL + "BackupAutomaticAndOnDemand", None),
+    f"{_PG}/virtualendpoints": (_POSTGRESQL + "VirtualEndpoint", _POSTGRESQL + "VirtualEndpoint"),
+    f"{_PG}/administrators": (_POSTGRESQL + "AdministratorMicrosoftEntraAdd", None),
 }

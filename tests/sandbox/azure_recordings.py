@@ -25,12 +25,16 @@ _HOST = "https://management.azure.com"
 _RECORDED_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 _GUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 _VERSION = re.compile(r"^1\.\d+(\.\d+)?$")
-_POLL = re.compile(r"/(operations|operationresults|asyncoperations|operationstatuses|privateDnsOperation\w+)/", re.I)
+_POLL = re.compile(
+    r"/(operations|azureAsyncOperation|operationresults|asyncoperations|operationstatuses|privateDnsOperation\w+)/",
+    re.I,
+)
+_API = "api-version=2024-03-01"
 _TERMINAL = {"Succeeded", "Failed", "Canceled"}
 _LONG_HEADERS = ("azure-asyncoperation", "location", "retry-after")
 # Types that the emulator does not have; exchanges about them are left out.
 _ABSENT = re.compile(
-    r"/(fileServices|queueServices|tableServices|trustedAccessRoleBindings)(/|\?|$)|Microsoft\.MachineLearningServices"
+    r"/(advancedThreatProtectionSettings|fileServices|queueServices|tableServices|trustedAccessRoleBindings)(/|\?|$)|Microsoft\.MachineLearningServices"
     r"|/networkInterfaces/|skipToken=",
     re.I,
 )
@@ -137,6 +141,11 @@ class Replay:
     def _prepare(self, exchanges: list[Exchange]) -> None:
         """Make what was there before the recording started."""
         first: dict[str, Exchange] = {}
+        for namespace in {parse(exchange.path).namespace for exchange in exchanges} - {""}:
+            self._send(
+                "POST", f"{_HOST}/subscriptions/{_RECORDED_SUBSCRIPTION}/providers/{namespace}/register?{_API}", None
+            )
+        self.sandbox.advance("azure", LONG)
         for exchange in exchanges:
             if not exchange.is_poll:
                 first.setdefault(exchange.path.lower(), exchange)
@@ -145,7 +154,7 @@ class Replay:
             if group is None:
                 continue
             head = first.get(group.group().lower())
-            if head is None or (head.method in ("GET", "PUT") and head.status == 200):
+            if head is None or (head.method in ("GET", "HEAD", "PUT") and head.status in (200, 204)):
                 self._send(
                     "PUT", f"{_HOST}{group.group()}?api-version=2024-03-01", {"location": self._place(exchanges)}
                 )

@@ -43,6 +43,12 @@ CASES = {
     "operationalinsights_workspace__crud": 5,
     "insights_diagnosticsetting__crud": 7,
     "keyvault_vault__crud": 3,
+    "dbforpostgresql_flexibleserver__crud_20221201": 8,
+    "dbforpostgresql_flexibleserver__crud_20240801": 12,
+    "dbforpostgresql_flexibleserver__samples_20250801": 12,
+    "dbforpostgresql_flexibleserver__mgmt_ha_cli": 12,
+    "dbforpostgresql_flexibleserver__update_validator_cli": 5,
+    "dbforpostgresql_replica__autogrow_cli": 3,
 }
 
 
@@ -109,6 +115,46 @@ ACCEPTED = (
         r"authorization_roleassignment__on_storageaccount",
         r"extra properties\.minimumTlsVersion",
         "shown or not shown at one api-version, depending on when the account was made",
+    ),
+    Accepted(
+        r"dbforpostgresql_.*",
+        r"GET DBforPostgreSQL/(locations|flexibleServers)/capabilities: (extra|missing) value",
+        "the emulator offers one kind of disk and no servers made in advance",
+    ),
+    Accepted(
+        r"dbforpostgresql_.*_cli",
+        r"header retry-after: recorded False",
+        "the recorder left the header out",
+    ),
+    Accepted(
+        r"dbforpostgresql_.*",
+        r"(missing|extra) properties\.backup\.earliestRestoreDate",
+        "shown from the first backup on; the replay ends all operations at once",
+    ),
+    Accepted(
+        r"dbforpostgresql_.*",
+        r"error ResourceGroupNotFound, recorded ResourceNotFound",
+        "while a group is being emptied the real service names the group in one answer and the parent in the next",
+    ),
+    Accepted(
+        r"dbforpostgresql_.*_cli",
+        r"GET resourceGroups: missing tags\.",
+        "the group was made before the recording, with tags that it does not show being written",
+    ),
+    Accepted(
+        r"dbforpostgresql_flexibleserver__crud_20221201",
+        r"DBforPostgreSQL/flexibleServers/firewallRules: status (204, recorded 202|404, recorded 200)",
+        "here a rule was let in beside a parameter; elsewhere it met ServerIsBusy, as it does in the emulator",
+    ),
+    Accepted(
+        r"dbforpostgresql_flexibleserver__samples_20250801",
+        r"PUT DBforPostgreSQL/flexibleServers/backups: status 409",
+        "the recorded backup had failed and was asked for again; the emulated one was taken the time before",
+    ),
+    Accepted(
+        r"dbforpostgresql_flexibleserver__mgmt_ha_cli",
+        r"DBforPostgreSQL/flexibleServers: status (204, recorded 202|404, recorded 200 .*restore-)",
+        "restored to a time of the recording, which is before the emulated server's first backup",
     ),
     Accepted(
         r"keyvault_vault__crud",

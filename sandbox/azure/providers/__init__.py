@@ -12,6 +12,7 @@ def install(emulator: AzureEmulator) -> None:
     """Add every resource type and function to the emulator."""
     from . import aks, authorization, compute, identities, keyvault, locks, logs, network, privatedns, resources
     from .insights import install as install_insights
+    from .postgresql import install as install_postgresql
     from .storage import install as install_storage
 
     resources.install(emulator)
@@ -26,3 +27,4 @@ def install(emulator: AzureEmulator) -> None:
     logs.install(emulator)
     install_insights(emulator)
     keyvault.install(emulator)
+    install_postgresql(emulator)

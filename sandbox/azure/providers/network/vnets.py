@@ -218,6 +218,7 @@ class Subnets(PartKind):
         kinds = (
             *("Microsoft.Network/networkInterfaces", "Microsoft.Network/privateEndpoints"),
             *("Microsoft.Network/loadBalancers", "Microsoft.Compute/virtualMachineScaleSets"),
+            "Microsoft.DBforPostgreSQL/flexibleServers",
         )
         return self.store.users(record.id, *kinds)
 
