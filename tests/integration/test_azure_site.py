@@ -198,9 +198,14 @@ def test_what_others_added_survives(site: dict[str, Any], azure: Subscription) -
     network.virtual_networks.update_tags(BASE, VNET, {"tags": {**vnet.tags, "cost-centre": "42"}})
     rule = {
         "properties": {
-            **{"priority": 200, "direction": "Inbound", "access": "Allow", "protocol": "Tcp"},
-            **{"sourceAddressPrefix": "*", "sourcePortRange": "*"},
-            **{"destinationAddressPrefix": "*", "destinationPortRange": "443"},
+            "priority": 200,
+            "direction": "Inbound",
+            "access": "Allow",
+            "protocol": "Tcp",
+            "sourceAddressPrefix": "*",
+            "sourcePortRange": "*",
+            "destinationAddressPrefix": "*",
+            "destinationPortRange": "443",
         }
     }
     network.security_rules.begin_create_or_update(BASE, f"{BASE}-data", "guests", rule).result()
@@ -378,7 +383,7 @@ def test_strangers_in_the_group_stop_its_deletion(site: dict[str, Any], sandbox:
         {"location": "westeurope", "sku": {"name": "Standard"}, "properties": {"publicIPAllocationMethod": "Static"}},
     ).result()
     mark = seen(sandbox)
-    with pytest.raises(SpecError, match="Microsoft.Network/publicIPAddresses stranger"):
+    with pytest.raises(SpecError, match=r"Microsoft\.Network/publicIPAddresses stranger"):
         run(site, state="absent")
     assert writes(sandbox, mark) == []
 
@@ -477,7 +482,7 @@ def test_a_taken_account_name_is_noticed_by_the_plan(
     body = {"location": "westeurope", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
     azure.storage.storage_accounts.begin_create("elsewhere", name, body).result()
     mark = seen(sandbox)
-    with pytest.raises(SpecError, match=f"azure.storage.account {name}: the name cannot be used"):
+    with pytest.raises(SpecError, match=rf"azure\.storage\.account {name}: the name cannot be used"):
         run(site, check=True)
     assert writes(sandbox, mark) == []
 

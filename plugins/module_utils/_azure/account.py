@@ -20,6 +20,9 @@ def verify(session: Session) -> list[str]:
     account = session.site.account
     if not _GUID.fullmatch(account):
         return [f"account: {account!r} is not the id of an Azure subscription (a GUID)."]
+    useless = _useless(session)
+    if useless:
+        return useless
     try:
         found = subscription(session)
     except (NotFound, AuthError) as error:
@@ -39,6 +42,18 @@ def verify(session: Session) -> list[str]:
     if wanted and wanted.lower() != str(found.get("tenantId", "")).lower():
         problems.append(
             f"credentials.tenant_id: {wanted} is not the tenant of subscription {account} ({found.get('tenantId')})."
+        )
+    return problems
+
+
+def _useless(session: Session) -> list[str]:
+    """Options of credentials that would do nothing."""
+    given = session.site.credentials
+    others = [name for name in ("profile", "service_account_file", "role_arn") if getattr(given, name)]
+    problems = [f"credentials.{name} has no meaning on Azure. Remove it." for name in others]
+    if given.client_id and given.source not in ("managed_identity", "default"):
+        problems.append(
+            f"credentials.client_id has no effect with source: {given.source}. Remove it, or use managed_identity."
         )
     return problems
 

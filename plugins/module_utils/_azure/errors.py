@@ -56,6 +56,8 @@ _NOT_YET = {
     "managedidentitynotready",
     "resourcenotyetsynced",
     "keyvaultaccessforbidden",
+    "keyvaultauthenticationfailure",
+    "resourcemissingpermissionerror",
     "networkwatchernotready",
 }
 _QUOTA = {

@@ -25,7 +25,7 @@ _FIXED = Field(Mode.IMMUTABLE, normalise=canonical)
 
 def _pool_fields(prefix: str) -> dict[str, Field]:
     fixed = ("vmSize", "osType", "type", "vnetSubnetID", "podSubnetID", "maxPods", "osDiskType", "gpuInstanceProfile")
-    fields = {f"{prefix}.{name}": _FIXED for name in fixed}
+    fields = {f"{prefix}.{name}": Field(Mode.IMMUTABLE, equal=unless_blank) for name in fixed}
     return {
         **fields,
         f"{prefix}.osDiskSizeGB": Field(Mode.IMMUTABLE, equal=unless_blank),

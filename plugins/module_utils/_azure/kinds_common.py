@@ -101,15 +101,19 @@ class Workspace(ArmResource):
 def _same_categories(want: Any, have: Any) -> bool:
     """The service shows every category it knows, the ones that are off too; groups stand beside categories."""
 
-    def on(items: Any) -> set[str]:
-        shown = (
-            str(item.get("category") or item.get("categoryGroup")).lower()
+    def on(items: Any) -> dict[str, dict[str, Any]]:
+        return {
+            str(item.get("category") or item.get("categoryGroup")).lower(): item.get("retentionPolicy") or {}
             for item in items or []
             if item.get("enabled")
-        )
-        return set(shown)
+        }
 
-    return on(want) == on(have)
+    asked, shown = on(want), on(have)
+    return asked.keys() == shown.keys() and all(
+        (policy.get(name) or 0) == (shown[category].get(name) or 0)
+        for category, policy in asked.items()
+        for name in policy
+    )
 
 
 class DiagnosticSetting(ArmResource):

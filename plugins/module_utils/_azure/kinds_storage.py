@@ -13,7 +13,7 @@ from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field
 from .._engine.plan import Plan
 from .._engine.resource import Observed, Operation
 from .arm import ArmResource, at
-from .fields import TRACKED, ArmFields, canonical
+from .fields import TRACKED, ArmFields, canonical, dropped
 
 
 class StorageAccount(ArmResource):
@@ -27,6 +27,7 @@ class StorageAccount(ArmResource):
         {
             **TRACKED,
             "zones": CREATE_ONLY,
+            "identity.type": Field(equal=dropped("None")),
             "properties.encryption.requireInfrastructureEncryption": IMMUTABLE,
             "properties.isHnsEnabled": IMMUTABLE,
             "properties.isNfsV3Enabled": IMMUTABLE,

@@ -34,8 +34,8 @@ def _rule(bucket: Bucket, rule: LifecycleRule) -> dict[str, Any]:
         actions["version"] = {"delete": {"daysAfterCreationGreaterThan": rule.noncurrent_expire_after_days}}
     container = bucket.physical_name or bucket.name
     return {
-        # Names of rules are letters and digits; the bucket's name keeps those of several buckets apart.
-        "name": re.sub(r"[^a-z0-9]+", "-", f"{bucket.name}-{rule.name}".lower()),
+        # The bucket's name keeps those of several buckets apart.
+        "name": re.sub(r"[^a-z0-9]+", "-", f"{bucket.name}-{rule.name}".lower()).strip("-"),
         "enabled": True,
         "type": "Lifecycle",
         "definition": {

@@ -32,6 +32,7 @@ class StoreBuilder:
         self.group = groups.data(spec.azure.resource_group)
         self.resources: list[Resource] = [self.group]
         self.shown: dict[str, tuple[StorageAccount, Container]] = {}
+        self.given_keys: dict[str, encryption.CustomerKey] = {}
 
     def build(self) -> Built:
         labels: dict[str, list[Bucket]] = {}
@@ -43,6 +44,7 @@ class StoreBuilder:
         for label, buckets in labels.items():
             _agree(label, [bucket for bucket in buckets if bucket.state == "present"])
         self.workspace = self._workspace(present)
+        self.own_key = self._own(present)
         for label, buckets in labels.items():
             self._account(label, buckets)
         return Built(
@@ -109,7 +111,9 @@ class StoreBuilder:
                 },
                 "identity": {"userAssignedIdentity": identity.out("id")},
             }
-        assigned = {"type": "UserAssigned", "userAssignedIdentities": {identity.path: {}}} if identity else None
+        assigned: dict[str, Any] = {"type": "None"}
+        if identity is not None:
+            assigned = {"type": "UserAssigned", "userAssignedIdentities": {identity.path: {}}}
         return {
             "kind": "StorageV2",
             "sku": {"name": _SKUS[self._replication(lead)]},
@@ -137,32 +141,34 @@ class StoreBuilder:
     def _encryption(
         self, label: str, lead: Bucket, present: bool
     ) -> tuple[Identity | None, list[Resource], encryption.CustomerKey | None]:
-        """The identity and the key of an account with a customer key. Both must be there before the account."""
-        if lead.encryption != "customer" or not present:
-            return None, [], None
+        """The identity of an account with a customer key, and its right to the key; both go when it needs them no
+        more. They must be there before the account."""
+        wanted = present and lead.encryption == "customer"
         name = names.of(self.site, label, "key")
         path = self.session.in_group(self.group.name, Identity.type, name)
-        identity = Identity(self.session, name, path, dict, parent=self.group)
-        key = self._key(lead)
-        grant = key.allow(self.session, f"{label}-key", "key-vault-crypto-service-encryption-user", identity)
-        self.resources += [identity, *key.resources, grant]
-        return identity, [identity, key.key, grant], key
+        identity = Identity(self.session, name, path, dict, parent=self.group, present=wanted)
+        given = lead.azure.key_vault_key_id if wanted else None
+        key = self._given(lead.name, given) if given else self.own_key
+        grant = key.allow(
+            self.session, f"{label}-key", "key-vault-crypto-service-encryption-user", identity, present=wanted
+        )
+        self.resources += [identity, grant]
+        return (identity, [identity, key.key, grant], key) if wanted else (None, [], None)
 
-    def _key(self, lead: Bucket) -> encryption.CustomerKey:
-        if lead.azure.key_vault_key_id:
-            where = f"object_store.buckets.{lead.name}.azure.key_vault_key_id"
-            known = self._keys.get(lead.azure.key_vault_key_id.lower())
-            made = known or encryption.given(self.session, where, lead.azure.key_vault_key_id)
-            self._keys[lead.azure.key_vault_key_id.lower()] = made
-            return made
-        if "" not in self._keys:
-            # Storage takes a key only from a vault that cannot lose it: with purge protection.
-            self._keys[""] = encryption.own(self.session, self.group, "data", "objects", lasting=True, present=True)
-        return self._keys[""]
+    def _given(self, bucket: str, key_id: str) -> encryption.CustomerKey:
+        """A key that people name; buckets may share it."""
+        if key_id.lower() not in self.given_keys:
+            where = f"object_store.buckets.{bucket}.azure.key_vault_key_id"
+            made = self.given_keys[key_id.lower()] = encryption.given(self.session, where, key_id)
+            self.resources += made.resources
+        return self.given_keys[key_id.lower()]
 
-    @property
-    def _keys(self) -> dict[str, encryption.CustomerKey]:
-        return self.__dict__.setdefault("_made_keys", {})
+    def _own(self, present: list[Bucket]) -> encryption.CustomerKey:
+        """The site's own key for objects. Storage takes keys only from vaults that cannot lose them."""
+        wanted = any(item.encryption == "customer" and not item.azure.key_vault_key_id for item in present)
+        made = encryption.own(self.session, self.group, "data", "objects", lasting=True, present=wanted)
+        self.resources += made.resources
+        return made
 
     # -- what lies in it -------------------------------------------------------------------------------------------
 

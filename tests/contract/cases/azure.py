@@ -171,7 +171,10 @@ NETWORK = [
         peering,
         no_updates="what can be set is always the same",
         immutable=[Variant({"forward": "third"}, ("properties.remoteVirtualNetwork.id",))],
-        skip=dict.fromkeys(("life", "immutable", "missing", "faulty_reads"), "its other side is made by the case itself: see test_azure_site"),
+        skip=dict.fromkeys(
+            ("life", "immutable", "missing", "faulty_reads"),
+            "its other side is made by the case itself: see test_azure_site",
+        ),
         count=counted(lambda c: c.network.virtual_network_peerings.list(GROUP, f"{GROUP}-vnet")),
         operation="^PUT Microsoft.Network/virtualNetworks/virtualNetworkPeerings$",
     ),
@@ -389,6 +392,11 @@ STORE = [
             Variant(
                 {"encryption": "customer"},
                 ("identity", "properties.encryption"),
+                also=(*ENCRYPTED, "azure.identity.user_assigned"),
+            ),
+            Variant(
+                {"encryption": "provider"},
+                ("identity.type", "properties.encryption.keySource"),
                 also=(*ENCRYPTED, "azure.identity.user_assigned"),
             ),
         ],
