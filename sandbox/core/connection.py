@@ -17,13 +17,19 @@ GCP_PROJECT = "sandbox-project"
 GCP_PROJECT_NUMBER = "100000000001"
 GCP_SERVICE_ACCOUNT_FILE = "service-account.json"
 GCP_APIS = (
+    "artifactregistry",
     "cloudkms",
     "cloudresourcemanager",
     "compute",
     "container",
     "iam",
+    "memorystore",
+    "networkconnectivity",
+    "redis",
+    "secretmanager",
     "servicenetworking",
     "serviceusage",
+    "sqladmin",
     "storage",
 )
 

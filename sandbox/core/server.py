@@ -139,6 +139,10 @@ def _add_control_routes(app: web.Application, cloud: CloudEmulator, context: Con
         context.quotas.reset()
         return web.json_response({})
 
+    async def servers(_: web.Request) -> web.Response:
+        # Real servers behind emulated instances, of clouds that name them.
+        return web.json_response(list(cloud.servers()) if hasattr(cloud, "servers") else [])
+
     async def journal(request: web.Request) -> web.Response:
         return web.json_response(context.journal.since(int(request.query.get("since", "0"))))
 
@@ -158,6 +162,7 @@ def _add_control_routes(app: web.Application, cloud: CloudEmulator, context: Con
         ("POST", "clock", post_clock),
         ("POST", "reset", reset),
         ("GET", "journal", journal),
+        ("GET", "servers", servers),
         ("POST", "shutdown", shutdown),
     ]
     for method, name, handler in routes:

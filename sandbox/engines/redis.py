@@ -310,6 +310,14 @@ class RedisEngine:
         """Remove a snapshot; an unknown one is nothing to do."""
         self._snapshot_file(snapshot_id).unlink(missing_ok=True)
 
+    def snapshot_bytes(self, snapshot_id: str) -> bytes:
+        """A snapshot as a file in Redis' own format (RDB)."""
+        return self._snapshot_file(snapshot_id).read_bytes()
+
+    def put_snapshot(self, snapshot_id: str, content: bytes) -> None:
+        """A snapshot from a file in Redis' own format (RDB)."""
+        self._snapshot_file(snapshot_id).write_bytes(content)
+
     def has_snapshot(self, snapshot_id: str) -> bool:
         """Whether there is such a snapshot."""
         return self._snapshot_file(snapshot_id).exists()

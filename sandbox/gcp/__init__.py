@@ -13,20 +13,42 @@ come with it. Another API takes a line in ``discovery.VERSIONS``, one in ``servi
 from __future__ import annotations
 
 from ..core.context import Context
-from . import compute, container, iam, kms, lro, resourcemanager, servicenetworking, services, storage
+from . import (
+    artifactregistry,
+    compute,
+    container,
+    iam,
+    kms,
+    lro,
+    memorystore,
+    networkconnectivity,
+    redis,
+    resourcemanager,
+    secretmanager,
+    servicenetworking,
+    services,
+    sql,
+    storage,
+)
 from .emulator import GcpEmulator
 
 __all__ = [
     "GcpEmulator",
+    "artifactregistry",
     "compute",
     "container",
     "create",
     "iam",
     "kms",
     "lro",
+    "memorystore",
+    "networkconnectivity",
+    "redis",
     "resourcemanager",
+    "secretmanager",
     "servicenetworking",
     "services",
+    "sql",
     "storage",
 ]
 

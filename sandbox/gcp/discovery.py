@@ -1,6 +1,7 @@
 """Google's discovery documents: which requests an API knows, and the shape of their bodies.
 
-The documents ship inside ``google-api-python-client``. One is parsed when its API is first called.
+The documents ship inside ``google-api-python-client``, those of ``documents/`` with the sandbox. One is parsed when
+its API is first called.
 """
 
 from __future__ import annotations
@@ -20,11 +21,19 @@ VERSIONS: dict[str, tuple[str, ...]] = {
     "container": ("v1", "v1beta1"),
     "iam": ("v1",),
     "cloudresourcemanager": ("v1", "v3"),
-    "serviceusage": ("v1",),
+    "serviceusage": ("v1", "v1beta1"),
     "servicenetworking": ("v1",),
     "storage": ("v1",),
     "cloudkms": ("v1",),
+    "sqladmin": ("v1", "v1beta4"),
+    "redis": ("v1",),
+    "memorystore": ("v1",),
+    "secretmanager": ("v1",),
+    "artifactregistry": ("v1",),
+    "networkconnectivity": ("v1",),
 }
+# APIs whose paths carry a word in front of the version.
+_LEADING_WORD = {"compute": "compute", "storage": "storage", "sql": "sqladmin"}
 _TEMPLATE = re.compile(r"\{(\+?)(\w+)\}")
 
 
@@ -85,6 +94,8 @@ class Document:
         self.api = api
         self.version = version
         place = files("googleapiclient") / "discovery_cache" / "documents" / f"{api}.{version}.json"
+        if not place.is_file():
+            place = files("sandbox.gcp") / "documents" / f"{api}.{version}.json"
         data = json.loads(place.read_bytes())
         self.service_path: str = data["servicePath"]
         self.parameters: dict[str, dict[str, Any]] = data.get("parameters", {})
@@ -175,9 +186,10 @@ class Library:
 
     def _candidates(self, raw_path: str, apis: tuple[str, ...]) -> Iterator[Document]:
         first, _, rest = raw_path.partition("/")
-        version = rest.partition("/")[0] if first in ("compute", "storage") else first
+        owner = _LEADING_WORD.get(first)
+        version = rest.partition("/")[0] if owner else first
         for api in apis or VERSIONS:
-            if version in VERSIONS[api] and (api == first or api not in ("compute", "storage")):
+            if version in VERSIONS[api] and (api == owner if owner else api not in ("compute", "storage")):
                 yield self.get(api, version)
 
 

@@ -16,6 +16,7 @@ from . import quotas
 from .auth import Tokens
 from .calls import HANDLERS, Answer, Call, not_served
 from .discovery import VERSIONS, Library, Match
+from .engines import Engines
 from .errors import GoogleError, permission_denied, service_disabled
 from .fields import partial
 from .schema import check_body, check_query
@@ -40,11 +41,17 @@ class GcpEmulator:
         self._library = Library()
         self._tokens = Tokens(context)
         context.quotas.declare(quotas.DEFAULTS)
-        self._state = fresh_project(State(context))
+        self._engines = Engines(context)
+        self._state = fresh_project(State(context, self._engines))
 
     def reset(self) -> None:
         """Back to a fresh project; access tokens stay good."""
-        self._state = fresh_project(State(self._context))
+        self._engines.reset()
+        self._state = fresh_project(State(self._context, self._engines))
+
+    def servers(self) -> list[dict[str, Any]]:
+        """Real servers behind instances, and where they listen."""
+        return list(self._engines.listing())
 
     def operation_name(self, request: web.Request, body: bytes) -> str:
         """The discovery method id."""

@@ -35,8 +35,8 @@ _REASON = {
 }
 # These put an errors[] list into the body; the others speak plain google.rpc.Status.
 # Source: recorded traffic of each API.
-_WITH_ERRORS = ("compute", "container", "iam", "storage")
-_WITHOUT_STATUS = ("compute", "storage")
+_WITH_ERRORS = ("compute", "container", "iam", "sqladmin", "storage")
+_WITHOUT_STATUS = ("compute", "sqladmin", "storage")
 
 
 class GoogleError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 from .calls import Call, handles
@@ -18,10 +19,12 @@ def start(
     duration: str,
     response: Callable[[], dict[str, Any]],
     metadata: dict[str, Any] | None = None,
+    work: Future[Any] | None = None,
 ) -> dict[str, Any]:
     """Begin an operation; ``response`` is applied at its end and gives the answer (with ``@type``).
 
     A ``fail_operation`` fault leaves it unapplied. ``response`` may raise GoogleError: the operation ends with it.
+    It does not end before ``work`` has, and fails when that did.
     """
     state = call.state
     now = call.context.clock.now()
@@ -37,13 +40,17 @@ def start(
         if failure is not None:
             code = _CODES.get(failure.code, failure.status if 0 < failure.status < 17 else 13)
             operation.error = {"code": code, "message": failure.message or "An internal error has occurred"}
-            return
-        try:
-            operation.extra = {"response": response()}
-        except GoogleError as error:
-            operation.error = {"code": _CODES.get(error.status, 13), "message": error.message}
+        elif work is not None and work.exception() is not None:
+            operation.error = {"code": 13, "message": f"An internal error has occurred: {work.exception()}"}
+        else:
+            try:
+                operation.extra = {"response": response()}
+            except GoogleError as error:
+                operation.error = {"code": _CODES.get(error.status, 13), "message": error.message}
+        for listener in operation.on_end:
+            listener(operation)
 
-    state.at(operation.end, finish)
+    state.when_done(operation.end, work, finish)
     return render(operation)
 
 

@@ -141,6 +141,11 @@ def delete(call: Call) -> dict[str, Any]:
         raise GoogleError(404, f"Connection for network '{path}' was not found.")
 
     def response() -> dict[str, Any]:
+        if any(key.startswith(f"{path}#") for key in call.state.producer_ranges):
+            raise precondition(
+                "Failed to delete connection; Producer services (e.g. CloudSQL, Cloud Memstore, etc.) are still using "
+                "this connection."
+            )
         drop_peering(call.state, path, PEERING)
         return {"@type": "type.googleapis.com/google.protobuf.Empty"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from . import lro
@@ -19,6 +20,7 @@ TITLES = {
     "cloudresourcemanager.googleapis.com": "Cloud Resource Manager API",
     "compute.googleapis.com": "Compute Engine API",
     "container.googleapis.com": "Kubernetes Engine API",
+    "containerscanning.googleapis.com": "Container Scanning API",
     "containerregistry.googleapis.com": "Container Registry API",
     "dns.googleapis.com": "Cloud DNS API",
     "file.googleapis.com": "Cloud Filestore API",
@@ -53,11 +55,18 @@ SERVICE_OF = {
     "servicenetworking": "servicenetworking.googleapis.com",
     "storage": "storage.googleapis.com",
     "cloudkms": "cloudkms.googleapis.com",
+    "sqladmin": "sqladmin.googleapis.com",
+    "redis": "redis.googleapis.com",
+    "memorystore": "memorystore.googleapis.com",
+    "secretmanager": "secretmanager.googleapis.com",
+    "artifactregistry": "artifactregistry.googleapis.com",
+    "networkconnectivity": "networkconnectivity.googleapis.com",
 }
 # Off in the sandbox's project until someone switches them on; everything else in TITLES is on.
 _OFF = {
     "artifactregistry.googleapis.com",
     "certificatemanager.googleapis.com",
+    "containerscanning.googleapis.com",
     "dns.googleapis.com",
     "file.googleapis.com",
     "gkehub.googleapis.com",
@@ -74,6 +83,14 @@ _DEPENDANTS = {
     "servicenetworking.googleapis.com": (),
 }
 _TYPE = "type.googleapis.com/google.api.serviceusage.v1."
+# Domains of service agents that are not gcp-sa-<service>.
+_AGENTS = {
+    "compute.googleapis.com": "compute-system",
+    "container.googleapis.com": "container-engine-robot",
+    "redis.googleapis.com": "cloud-redis",
+    "servicenetworking.googleapis.com": "service-networking",
+    "sqladmin.googleapis.com": "gcp-sa-cloud-sql",
+}
 
 
 def fresh(state: State) -> None:
@@ -192,6 +209,16 @@ def batch_enable(call: Call) -> dict[str, Any]:
     if all(call.state.services[name] for name in names):
         return {"name": "operations/noop.DONE_OPERATION", "done": True, "response": response()}
     return lro.start(call, _operation(), "serviceusage.enable", response, _metadata(names))
+
+
+@handles("serviceusage.services.generateServiceIdentity")
+def generate_identity(call: Call) -> dict[str, Any]:
+    """The agent that a service acts as in the project; made when it is first asked for."""
+    name = _known(call.path["parent"].rpartition("/")[2])
+    mail = f"service-{NUMBER}@{_AGENTS.get(name) or 'gcp-sa-' + name.partition('.')[0]}.iam.gserviceaccount.com"
+    identity = {"@type": "type.googleapis.com/google.api.serviceusage.v1beta1.ServiceIdentity", "email": mail}
+    unique = str(10**20 + int(hashlib.sha256(mail.encode()).hexdigest()[:15], 16))
+    return {"name": _operation(), "done": True, "response": {**identity, "uniqueId": unique}}
 
 
 @handles("serviceusage.services.disable")

@@ -9,15 +9,20 @@ import itertools
 import json
 import secrets
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.connection import GCP_PROJECT, GCP_PROJECT_NUMBER
 from ..core.context import Context
 
+if TYPE_CHECKING:
+    from .engines import Engines
+
 PROJECT, NUMBER = GCP_PROJECT, GCP_PROJECT_NUMBER
 _PACIFIC = timezone(timedelta(hours=-8))
+_AGAIN = 0.02  # seconds between two looks at work that a thread does
 
 
 @dataclass
@@ -36,6 +41,8 @@ class Operation:
     error: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     ended: datetime | None = None
+    # Called at the end, whatever came of it.
+    on_end: list[Callable[[Operation], None]] = field(default_factory=list)
 
     @property
     def done(self) -> bool:
@@ -67,8 +74,9 @@ class Record:
 class State:
     """All objects, by API; and the operations whose end is still to come."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, engines: Engines) -> None:
         self.context = context
+        self.engines = engines
         self.compute: dict[str, Record] = {}
         self.clusters: dict[str, Record] = {}
         self.operations: dict[str, Operation] = {}
@@ -80,6 +88,20 @@ class State:
         self.kms: dict[str, dict[str, Any]] = {}
         self.retired_keys: set[str] = set()
         self.buckets: dict[str, Any] = {}
+        # network#user -> the block that a managed service has of the network's allocated ranges
+        self.producer_ranges: dict[str, str] = {}
+        # Managed services; each package says what its values are.
+        self.sql: dict[str, Any] = {}
+        self.sql_backups: dict[str, Any] = {}
+        # Names of deleted instances that are held back -> until when
+        self.sql_names: dict[str, float] = {}
+        self.redis: dict[str, Record] = {}
+        self.memorystore: dict[str, Record] = {}
+        self.cache_backups: dict[str, dict[str, Any]] = {}
+        self.connection_policies: dict[str, Record] = {}
+        self.secrets: dict[str, Any] = {}
+        self.secret_etag = 0
+        self.repositories: dict[str, Record] = {}
         self.uploads: dict[str, Any] = {}
         self.idempotent: dict[tuple[str, str], dict[str, Any]] = {}
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -91,6 +113,17 @@ class State:
     def at(self, end: float, effect: Callable[[], None]) -> None:
         """Let ``effect`` happen at the instant ``end``: it is applied by the first request after it."""
         heapq.heappush(self._due, (end, next(self._order), effect))
+
+    def when_done(self, end: float, work: Future[Any] | None, effect: Callable[[], None]) -> None:
+        """Let ``effect`` happen at ``end``, but not before ``work`` (real, in a thread) is done."""
+
+        def attempt() -> None:
+            if work is None or work.done():
+                effect()
+            else:
+                self.at(self.context.clock.now() + _AGAIN, attempt)
+
+        self.at(end, attempt)
 
     def settle(self) -> None:
         """Apply every effect that is due."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,12 @@ _FIXED = {
     "${organizationID}": "123456789",
 }
 # Values that the recorder replaced: the emulator's own are sent instead.
-_OWN = ("labelFingerprint", "fingerprint", "etag", "resourceVersion")
+_OWN = ("labelFingerprint", "fingerprint", "etag", "resourceVersion", "settingsVersion", "maintenanceVersion")
+# Times that were in the future when they were recorded.
+_FUTURE = ("expireTime", "nextRotationTime")
+# Collections whose objects have placeholders in paths, but may be spelt out in bodies.
+_COLLECTIONS = {"networks": "networkID", "subnetworks": "subnetworkID"}
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Names:
     def __init__(self) -> None:
         self._existing: dict[str, list[str]] = {}
         self._next: dict[str, int] = {}
+        self._literal: dict[str, str] = {}
 
     def fresh(self, word: str) -> None:
         """The next object of this kind is spoken of (it was asked for and not found)."""
@@ -84,9 +91,11 @@ class Names:
         """Whether an object of this kind has been spoken of."""
         return bool(self._existing.get(word)) or word in self._next
 
-    def created(self, word: str) -> None:
-        """The current object exists now."""
+    def created(self, word: str, literal: str = "") -> None:
+        """The current object exists now; ``literal`` is its name where the recording spells it in bodies."""
         name = self._current(word)
+        if literal:
+            self._literal[name] = literal
         if name not in self._existing.setdefault(word, []):
             self._existing[word].append(name)
 
@@ -106,10 +115,12 @@ class Names:
     def name(self, word: str, index: int | None = None) -> str:
         """The object that is spoken of; ``index`` counts within a list."""
         existing = self._existing.get(word, [])
+        found = self._current(word)
         if index is not None and index < len(existing):
-            return existing[index]
-        current = self._current(word)
-        return current if self._next.get(word) or not existing else existing[-1]
+            found = existing[index]
+        elif not self._next.get(word) and existing:
+            found = existing[-1]
+        return self._literal.get(found, found)
 
     def fill(self, value: Any, index: int | None = None) -> Any:
         """A recorded value with all placeholders filled in."""
@@ -141,8 +152,14 @@ class Replay:
         self._before(exchange)
         path = unquote(self.names.fill(exchange.path.replace("${operationID}", self._operation)))
         query = {key: self.names.fill(value) for key, value in exchange.query.items()}
-        body = self._with_own_values(self.names.fill(exchange.body), path)
+        body = _in_future(self._with_own_values(self.names.fill(exchange.body), path))
         status, answer = self.project.call(exchange.method, exchange.api, path, body, **query)
+        deadline = time.monotonic() + _PATIENCE
+        polling = exchange.method == "GET" and _over(exchange.answer)
+        while polling and status == 200 and not _over(answer) and time.monotonic() < deadline:
+            # Work of a real server behind an instance takes its time even in the instant profile.
+            time.sleep(0.05)
+            status, answer = self.project.call(exchange.method, exchange.api, path, body, **query)
         self._after(exchange, status, answer, path)
         self.compared += 1
         where = f"[{number}] {exchange.method} {path}"
@@ -167,12 +184,16 @@ class Replay:
         if status < 300:
             if exchange.method == "POST" and isinstance(exchange.body, dict):
                 found = _PLACEHOLDER.fullmatch(str(exchange.body.get("name", "")))
+                collection = _COLLECTIONS.get(path.rpartition("/")[2])
                 if found:
                     self.names.created(found[1])
+                elif collection and self.names.known(collection):
+                    self.names.created(collection, self.names.fill(exchange.body["name"]))
             word = _named(exchange.path)
             if exchange.method == "DELETE" and word and not _failed(self._operation_error(answer)):
                 self.names.deleted(word)
-        if "operation" in json.dumps(answer.get("name", "")) or answer.get("kind") == "compute#operation":
+        kind = answer.get("kind")
+        if "operation" in json.dumps(answer.get("name", "")) or kind in ("compute#operation", "sql#operation"):
             self._operation = str(answer["name"]).rpartition("/")[2]
         elif status == 200:
             self._own[_stem(path)] = answer
@@ -196,6 +217,19 @@ class Replay:
             return [replace(item) for item in value] if isinstance(value, list) else value
 
         return replace(body)
+
+
+def _over(answer: Any) -> bool:
+    """Whether an answer is that of a finished operation."""
+    if not isinstance(answer, dict):
+        return False
+    return answer.get("done") is True or (answer.get("kind") == "sql#operation" and answer.get("status") == "DONE")
+
+
+def _in_future(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: "2099-01-01T00:00:00Z" if key in _FUTURE else _in_future(item) for key, item in value.items()}
+    return [_in_future(item) for item in value] if isinstance(value, list) else value
 
 
 def _failed(operation: dict[str, Any]) -> bool:
