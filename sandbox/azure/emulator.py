@@ -27,6 +27,7 @@ from .providers import locks
 from .providers.namespaces import Namespaces
 from .providers.resources import Subscription
 from .regions import REGIONS
+from .secrets import SecretService
 from .store import Record, Store
 
 _GROUP = "Microsoft.Resources/resourceGroups"
@@ -69,6 +70,7 @@ class AzureEmulator:
         self._functions: dict[tuple[str, str], Function] = {}
         self.subscription = Subscription(self)
         self.blobs = BlobService(self)
+        self.secrets = SecretService(self)
         providers.install(self)
 
     # -- CloudEmulator --------------------------------------------------------------------------------------------
@@ -88,6 +90,8 @@ class AzureEmulator:
         path = request.path
         if path.startswith("/blob/"):
             return self.blobs.handle(request, content)
+        if path.startswith("/vault/"):
+            return self.secrets.handle(request, content)
         if self.authority.serves(path):
             return self.authority.handle(request, content)
         if path == "/metadata/endpoints":
@@ -106,6 +110,8 @@ class AzureEmulator:
         _SIGN_IN.set(self.authority.serves(path))
         if path.startswith("/blob/"):
             return f"{request.method} blob"
+        if path.startswith("/vault/"):
+            return f"{request.method} vault/{'/'.join(path.split('/')[3:4])}"
         if self.authority.serves(path):
             return f"{request.method} token" if path.endswith("/token") else f"{request.method} discovery"
         target = armid.parse(path)

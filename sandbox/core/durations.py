@@ -191,6 +191,7 @@ DURATIONS: dict[str, float] = {
     "azure.workspace.delete": 5,
     "azure.key_vault.register_dns": 30,
     "azure.key_vault.purge": 40,
+    "azure.key_vault.secret": 5,
     "azure.postgresql.create": 300,
     "azure.postgresql.update": 60,
     "azure.postgresql.delete": 60,

@@ -261,7 +261,12 @@ def _filters(text: str) -> dict[str, str]:
 
 def allows(emulator: AzureEmulator, principal: str, scope: str, *role_names: str) -> bool:
     """Whether a principal holds one of the roles (or Contributor, Owner) at a scope or above it."""
-    wanted = {role.id for role in BUILT_IN if role.name in (*role_names, "Owner", "Contributor")}
+    return holds(emulator, principal, scope, *role_names, "Owner", "Contributor")
+
+
+def holds(emulator: AzureEmulator, principal: str, scope: str, *role_names: str) -> bool:
+    """Whether a principal holds one of exactly these roles at a scope or above it (actions on data)."""
+    wanted = {role.id for role in BUILT_IN if role.name in role_names}
     for record in emulator.store.of_kind(ASSIGNMENTS):
         where = record.properties["scope"].lower()
         if record.properties["principalId"].lower() != principal.lower():

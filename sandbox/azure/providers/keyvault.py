@@ -102,7 +102,7 @@ class Vaults(Kind):
             "enableSoftDelete": True,
             "softDeleteRetentionInDays": 90,
             "enableRbacAuthorization": False,
-            "vaultUri": f"https://{name}.vault.azure.net/",
+            "vaultUri": self.emulator.secrets.uri(name),
             "publicNetworkAccess": "Enabled",
         }
 
@@ -229,6 +229,7 @@ class Vaults(Kind):
         def finish(operation: Operation) -> None:
             if operation.error is None:
                 self.deleted.pop(gone.record.name.lower(), None)
+                self.emulator.secrets.forget(gone.record.name)
 
         failure = self.emulator.context.take_operation_failure(call.operation)
         seconds = self.emulator.context.profile.seconds("azure.key_vault.purge")

@@ -144,6 +144,20 @@ BUILT_IN = (
         ("Microsoft.KeyVault/vaults/*",),
     ),
     Role(
+        "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+        "Key Vault Secrets Officer",
+        "Perform any action on the secrets of a key vault, except manage permissions.",
+        ("Microsoft.KeyVault/checkNameAvailability/read",),
+        (),
+        ("Microsoft.KeyVault/vaults/secrets/*",),
+    ),
+    Role(
+        "a68e7c17-0ab2-4c09-9a58-125dae29748c",
+        "Key Vault Purge Operator",
+        "Allows permanent deletion of soft-deleted vaults.",
+        ("Microsoft.KeyVault/locations/deletedVaults/read", "Microsoft.KeyVault/locations/deletedVaults/purge/action"),
+    ),
+    Role(
         "4633458b-17de-408a-b874-0445c86b69e6",
         "Key Vault Secrets User",
         "Read secret contents.",
