@@ -44,6 +44,8 @@ QUOTAS = (
     Quota("ec2", "L-3819A6DF", "All G and VT Spot Instance Requests", 64),
     Quota("eks", "L-1194D53C", "Clusters", 100),
     Quota("eks", "L-6D54EA21", "Managed node groups per cluster", 30),
+    Quota("rds", "L-7B6409FD", "DB instances", 40),
+    Quota("rds", "L-272F1212", "Manual DB instance snapshots", 100),
     Quota("s3", "L-DC2B2D3D", "General purpose buckets", 10000),
     Quota("iam", "L-FE177D64", "Roles per account", 1000),
 )
@@ -51,6 +53,7 @@ _SERVICE_NAMES = {
     "vpc": "Amazon Virtual Private Cloud (Amazon VPC)",
     "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)",
     "eks": "Amazon Elastic Kubernetes Service (Amazon EKS)",
+    "rds": "Amazon Relational Database Service (Amazon RDS)",
     "s3": "Amazon Simple Storage Service (Amazon S3)",
     "iam": "AWS Identity and Access Management (IAM)",
 }

@@ -8,6 +8,7 @@ from .hooks import Service
 from .iam_principals import Principals
 from .identity import Identity
 from .quotas import ServiceQuotas
+from .rds import Rds
 from .s3 import S3
 from .secretsmanager import SecretsManager
 from .tagging import Tagging
@@ -19,6 +20,7 @@ def build_services(world: World) -> list[Service]:
     principals = Principals(world)
     eks = Eks(world, principals)
     secrets = SecretsManager(world)
+    rds = Rds(world, principals, secrets.store)
     return [
         ServiceQuotas(world),
         Identity(world),
@@ -27,5 +29,6 @@ def build_services(world: World) -> list[Service]:
         Ec2(world),
         S3(world),
         secrets,
-        Tagging(world, eks.store, (secrets,)),
+        rds,
+        Tagging(world, eks.store, (secrets, rds)),
     ]
