@@ -296,6 +296,34 @@ class PostgresFlow(Flow):
         return super().poll_result(call, operation)
 
 
+class RegistryFlow(Flow):
+    """Microsoft.ContainerRegistry: creations are polled below the resource, deletions by Location."""
+
+    namespace = "Microsoft.ContainerRegistry"
+    status_type = "operationStatuses"
+    result_type = "operationResults"
+
+    def headers(self, call: Call, operation: Operation, retry_after: int | None) -> Headers:
+        name, kind = "Azure-AsyncOperation", self.status_type
+        if operation.verb == "delete":
+            name, kind = "Location", self.result_type
+        return {name: self.url(call, operation, kind), "Retry-After": call.retry_after(retry_after or 10)}
+
+    def url(self, call: Call, operation: Operation, kind: str) -> str:
+        if kind == self.result_type or operation.record is None:
+            return super().url(call, operation, kind)
+        query = self.query(operation.api_version, operation)
+        return f"{call.base}{operation.record.id}/{kind}/{operation.id}?{query}"
+
+    def word(self, operation: Operation, call: Call) -> str:
+        return "Creating" if operation.verb == "create" else "InProgress"
+
+    def poll_result(self, call: Call, operation: Operation) -> Reply:
+        if operation.finished and operation.error is None and operation.verb == "delete":
+            return call.reply(200, None)
+        return super().poll_result(call, operation)
+
+
 NETWORK = NetworkFlow()
 PRIVATE_DNS = PrivateDnsFlow()
 AKS = AksFlow()
@@ -304,3 +332,4 @@ GROUP = GroupFlow()
 WORKSPACE = WorkspaceFlow()
 VAULT = VaultFlow()
 POSTGRESQL = PostgresFlow()
+REGISTRY = RegistryFlow()

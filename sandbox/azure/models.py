@@ -15,6 +15,7 @@ _MONITOR = "azure.mgmt.monitor.v2021_05_01_preview.models:"
 
 _POSTGRESQL = "azure.mgmt.postgresqlflexibleservers.models:"
 _PG = "Microsoft.DBforPostgreSQL/flexibleServers"
+_REGISTRY = "azure.mgmt.containerregistry.models:"
 
 # type -> (model of PUT, model of PATCH or None where the type has no PATCH)
 MODELS: dict[str, tuple[str, str | None]] = {
@@ -80,4 +81,9 @@ MODELS: dict[str, tuple[str, str | None]] = {
     f"{_PG}/backups": (_POSTGRESQL + "BackupAutomaticAndOnDemand", None),
     f"{_PG}/virtualendpoints": (_POSTGRESQL + "VirtualEndpoint", _POSTGRESQL + "VirtualEndpoint"),
     f"{_PG}/administrators": (_POSTGRESQL + "AdministratorMicrosoftEntraAdd", None),
+    "Microsoft.ContainerRegistry/registries": (_REGISTRY + "Registry", _REGISTRY + "RegistryUpdateParameters"),
+    "Microsoft.ContainerRegistry/registries/replications": (
+        _REGISTRY + "Replication",
+        _REGISTRY + "ReplicationUpdateParameters",
+    ),
 }

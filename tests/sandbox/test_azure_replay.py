@@ -43,6 +43,7 @@ CASES = {
     "operationalinsights_workspace__crud": 5,
     "insights_diagnosticsetting__crud": 7,
     "keyvault_vault__crud": 3,
+    "containerregistry_registry__crud_20230701": 5,
     "dbforpostgresql_flexibleserver__crud_20221201": 8,
     "dbforpostgresql_flexibleserver__crud_20240801": 12,
     "dbforpostgresql_flexibleserver__samples_20250801": 12,

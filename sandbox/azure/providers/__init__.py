@@ -10,7 +10,19 @@ if TYPE_CHECKING:
 
 def install(emulator: AzureEmulator) -> None:
     """Add every resource type and function to the emulator."""
-    from . import aks, authorization, compute, identities, keyvault, locks, logs, network, privatedns, resources
+    from . import (
+        aks,
+        authorization,
+        compute,
+        identities,
+        keyvault,
+        locks,
+        logs,
+        network,
+        privatedns,
+        registry,
+        resources,
+    )
     from .insights import install as install_insights
     from .postgresql import install as install_postgresql
     from .storage import install as install_storage
@@ -28,3 +40,4 @@ def install(emulator: AzureEmulator) -> None:
     install_insights(emulator)
     keyvault.install(emulator)
     install_postgresql(emulator)
+    registry.install(emulator)
