@@ -610,6 +610,7 @@ def test_recorded_fields(rds: Rds) -> None:
         EnablePerformanceInsights=True,
         EnableCloudwatchLogsExports=["postgresql"],
     )
+    rds.snapshot(rds.client.describe_db_snapshots()["DBSnapshots"][0]["DBSnapshotIdentifier"])
     for operation, key in (
         ("DescribeDBInstances", "DBInstances"),
         ("DescribeDBSubnetGroups", "DBSubnetGroups"),
