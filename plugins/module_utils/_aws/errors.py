@@ -72,6 +72,7 @@ _NOT_YET = re.compile(
     r"role .*(cannot be assumed|could not be assumed|does not exist|not authorized|is invalid|not found)"
     r"|unable to assume|cannot assume|can ?not be assumed|assume given IAM role"
     r"|not authorized to perform: (sts:AssumeRole|iam:PassRole)|trust (policy|relationship)"
+    r"|KeyArn .*(not found|not enabled|invalid)"
     r"|invalid principal|principal.*(not valid|does not exist|is invalid)",
     re.IGNORECASE,
 )
@@ -87,8 +88,16 @@ _NOT_YET_CODES = {
     "ValidationException",
     "ResourceNotFoundException",
 }
+# The policy that lets S3 deliver access logs was written a moment ago.
+_ALWAYS_NOT_YET = {"InvalidTargetBucketForLogging"}
 
+_UNKNOWN_KEY = "Check the AWS credentials: the environment, the profile, or what `credentials` names."
 _HINTS = {
+    "InvalidClientTokenId": _UNKNOWN_KEY,
+    "UnrecognizedClientException": _UNKNOWN_KEY,
+    "InvalidAccessKeyId": _UNKNOWN_KEY,
+    "AuthFailure": _UNKNOWN_KEY,
+    "SignatureDoesNotMatch": "Check the AWS credentials (the secret key), and this machine's clock.",
     "OptInRequired": "Enable the service or the region for this account.",
     "ExpiredToken": "Renew the session's credentials.",
     "ExpiredTokenException": "Renew the session's credentials.",
@@ -151,6 +160,7 @@ def _class_of(code: str, message: str, status: int) -> type[CloudError]:
     ordered: tuple[tuple[bool, type[CloudError]], ...] = (
         (bool(_THROTTLED.search(code)) or status == 429, Throttled),
         (status >= 500 or bool(_UNAVAILABLE.match(code)), Unavailable),
+        (code in _ALWAYS_NOT_YET, NotYetConsistent),
         (code in _NOT_YET_CODES and bool(_NOT_YET.search(message)), NotYetConsistent),
         (code in _AUTH or status == 401, AuthError),
         (code in _BUSY, Busy),
