@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from ..core.connection import GCP_PROJECT, GCP_PROJECT_NUMBER
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PROJECT, NUMBER = GCP_PROJECT, GCP_PROJECT_NUMBER
 _PACIFIC = timezone(timedelta(hours=-8))
+_JUMP = timedelta(milliseconds=100)
 _AGAIN = 0.02  # seconds between two looks at work that a thread does
 
 
@@ -106,6 +107,8 @@ class State:
         self.idempotent: dict[tuple[str, str], dict[str, Any]] = {}
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
+        # Emulated and real time at the beginning, and whenever the emulated clock was moved.
+        self._jumps = [(self.wall(), datetime.now(UTC))]
         self.addresses = itertools.count(1)
         # location/cluster -> host[:port] of the API server that serves it; loopback while there is none.
         self.api_servers: dict[str, str] = {}
@@ -125,9 +128,18 @@ class State:
 
         self.at(end, attempt)
 
+    def real_time(self, moment: datetime) -> datetime:
+        """When it was on the machine's own clock: the emulated one may have been moved forward since."""
+        emulated, real = next((item for item in reversed(self._jumps) if item[0] <= moment), self._jumps[0])
+        later = [item[1] for item in self._jumps if item[0] > emulated]
+        return min([real + (moment - emulated), *later])
+
     def settle(self) -> None:
         """Apply every effect that is due."""
         now = self.context.clock.now()
+        emulated, real = self.wall(), datetime.now(UTC)
+        if abs((emulated - real) - (self._jumps[-1][0] - self._jumps[-1][1])) > _JUMP:
+            self._jumps.append((emulated, real))
         while self._due and self._due[0][0] <= now:
             heapq.heappop(self._due)[2]()
 

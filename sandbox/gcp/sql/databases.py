@@ -74,7 +74,7 @@ def insert(call: Call) -> Data:
     def effect() -> None:
         instance.databases[name] = data
 
-    work = servers.run(call.state, instance, "create_database", name)
+    work = servers.run(call.state, instance, "create_database", name, servers.SUPERUSERS)
     return _begin(call, instance, name, "CREATE_DATABASE", effect=effect, work=work)
 
 

@@ -15,6 +15,8 @@ from ..state import State, hex_id
 from .model import Data, Instance
 
 PORT = 5432
+# The role of whoever may do most things; it owns the databases that are made by the API.
+SUPERUSERS = "cloudsqlsuperuser"
 # Flags that the local server may take over; the rest is about memory, logs and extensions of the real service.
 _TAKEN = frozenset(
     {
@@ -112,10 +114,10 @@ def copy_of_then(
     real, origin = instance.server, source.server
     if real is None or origin is None:
         return None
-    secure = asks_for_tls(instance.data)
+    secure, then = asks_for_tls(instance.data), state.real_time(moment)
     return state.engines.run(
         real,
-        lambda engine: engine.restore_to_time(origin.id, real.id, moment, snapshots, tls=secure, port=PORT),
+        lambda engine: engine.restore_to_time(origin.id, real.id, then, snapshots, tls=secure, port=PORT),
     )
 
 
@@ -156,6 +158,19 @@ def change(state: State, before: Instance, after: Data) -> Future[Any] | None:
         if stop and not stopped:
             engine.stop(real.id)
         return engine.address(real.id)
+
+    return state.engines.run(real, work)
+
+
+def add_user(state: State, instance: Instance, user: str, password: str | None) -> Future[Any] | None:
+    """Make a user; Cloud SQL makes everyone a member of cloudsqlsuperuser."""
+    real, quoted = instance.server, '"' + user.replace('"', '""') + '"'
+    if real is None:
+        return None
+
+    def work(engine: PostgresEngine) -> None:
+        engine.create_user(real.id, user, password, create_roles=True)
+        engine.query(real.id, f"GRANT {SUPERUSERS} TO {quoted}")
 
     return state.engines.run(real, work)
 

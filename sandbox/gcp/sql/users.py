@@ -94,8 +94,7 @@ def insert(call: Call) -> Data:
         instance.users[key] = {**instance.users.get(key, {}), **data}
 
     if not known:
-        # Cloud SQL makes every new user of PostgreSQL a member of cloudsqlsuperuser.
-        work = servers.run(call.state, instance, "create_user", name, password, create_roles=True)
+        work = servers.add_user(call.state, instance, name, password)
     elif password is not None:
         work = servers.run(call.state, instance, "set_password", name, password)
     else:
