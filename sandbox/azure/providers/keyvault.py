@@ -310,12 +310,14 @@ class Keys(Kind):
 
 def find_key(emulator: AzureEmulator, key_id: str) -> Record | None:
     """The key of a data plane URL, with or without a version."""
-    match = re.match(r"https://([^./]+)\.vault\.[^/]+/keys/([^/]+)", key_id, re.IGNORECASE)
+    pattern = r"https://(?:([^./]+)\.vault\.[^/]+|[^/]+/vault/([^/]+))/keys/([^/]+)"  # Azure's own form, and this server's
+    match = re.match(pattern, key_id, re.IGNORECASE)
     if match is None:
         return None
     for record in emulator.store.of_kind(KEYS):
         vault = record.parent.rpartition("/")[2]
-        if vault.lower() == match.group(1).lower() and record.name.lower() == match.group(2).lower():
+        named = match.group(1) or match.group(2)
+        if vault.lower() == named.lower() and record.name.lower() == match.group(3).lower():
             return record
     return None
 
