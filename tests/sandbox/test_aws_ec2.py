@@ -337,3 +337,10 @@ def test_a_launch_templates_own_tags_are_not_its_data(aws: Account) -> None:
     assert made["Tags"] == [{"Key": "c", "Value": "d"}]
     answer = ec2.describe_launch_template_versions(LaunchTemplateId=made["LaunchTemplateId"], Versions=["$Latest"])
     assert answer["LaunchTemplateVersions"][0]["LaunchTemplateData"]["TagSpecifications"] == [for_nodes]
+
+
+def test_a_launch_templates_tags_follow_create_tags(aws: Account) -> None:
+    ec2 = aws.client("ec2")
+    made = ec2.create_launch_template(LaunchTemplateName="nodes", LaunchTemplateData={"InstanceType": "t3.micro"})
+    ec2.create_tags(Resources=[made["LaunchTemplate"]["LaunchTemplateId"]], Tags=[{"Key": "a", "Value": "b"}])
+    assert ec2.describe_launch_templates()["LaunchTemplates"][0]["Tags"] == [{"Key": "a", "Value": "b"}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.ec2.models.launch_templates import LaunchTemplateVersion
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 from moto.ec2.models.route_tables import Route, RouteTable
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.models.vpcs import VPCEndPoint
@@ -41,6 +41,8 @@ def install() -> None:
     """Fill them. A route is a ``blackhole`` when its NAT or internet gateway is not there; moto says ``active``."""
     Route.state = property(_state)  # type: ignore[assignment,method-assign]
     LaunchTemplateVersion.__init__ = _version  # type: ignore[method-assign]
+    # moto keeps the tags of the day of creation beside those that CreateTags changes.
+    LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda self, _: None)  # type: ignore[assignment]
     for kind, values in _CONSTANT.items():
         for name, value in values.items():
             setattr(kind, name, value)
