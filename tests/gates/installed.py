@@ -1,6 +1,6 @@
 """The installed collection at work: plan, roll out and destroy by name, on a sandbox of its own.
 
-`python tests/gates/installed.py <collections path> <directory to run in>`. Nothing of the checkout is within reach but a
+`python tests/gates/installed.py <collections path> <directory to run in>`. Nothing of the checkout is in reach but a
 copy of the sandbox's inventory.
 """
 
