@@ -310,7 +310,9 @@ class Keys(Kind):
 
 def find_key(emulator: AzureEmulator, key_id: str) -> Record | None:
     """The key of a data plane URL, with or without a version."""
-    pattern = r"https://(?:([^./]+)\.vault\.[^/]+|[^/]+/vault/([^/]+))/keys/([^/]+)"  # Azure's own form, and this server's
+    pattern = (
+        r"https://(?:([^./]+)\.vault\.[^/]+|[^/]+/vault/([^/]+))/keys/([^/]+)"  # Azure's own form, and this server's
+    )
     match = re.match(pattern, key_id, re.IGNORECASE)
     if match is None:
         return None
