@@ -20,6 +20,7 @@ from .._spec.cluster import NodePool
 from .._spec.network import Network
 from .._spec.sizes import environment_default
 from . import encryption, logs, maintenance, pools
+from .access import ClusterAccess
 from .groups import Groups
 from .kinds_access import RoleAssignment
 from .kinds_cluster import AgentPool, Cluster, MaintenanceConfiguration
@@ -33,7 +34,6 @@ _LOGS = {
     "controller_manager": "kube-controller-manager",
     "scheduler": "kube-scheduler",
 }
-_ROLES = {"admin": "aks-rbac-cluster-admin", "edit": "aks-rbac-writer", "view": "aks-rbac-reader"}
 _OPEN = "0.0.0.0/0"
 
 
@@ -74,7 +74,7 @@ class ClusterBuilder:
         self._pools(lock)
         self._maintenance(lock)
         workspace = self._logs(lock)
-        self._access(lock)
+        self.resources.append(ClusterAccess(self.cluster, lock, spec.access or ()))
         return Built(
             self.resources,
             exports={"cluster": self.cluster, "workspace": workspace, "identity": self.identity},
@@ -203,7 +203,7 @@ class ClusterBuilder:
         self.resources.append(identity)
         return identity
 
-    def _grant(self, name: str, role: str, principal: Identity | str, scope: Any, **options: Any) -> RoleAssignment:
+    def _grant(self, name: str, role: str, principal: Identity, scope: Any, **options: Any) -> RoleAssignment:
         grant = RoleAssignment(self.session, f"{name}/{role}", role, principal, scope=scope, **options)
         self.resources.append(grant)
         return grant
@@ -300,13 +300,6 @@ class ClusterBuilder:
         setting.guard = lock
         self.resources += [workspace, setting]
         return workspace
-
-    def _access(self, lock: Lock) -> None:
-        for access in self.spec.access or ():
-            # Fetching the credentials is part of the administrator's role alone.
-            fetch = () if access.role == "admin" else ("aks-cluster-user",)
-            for role in (_ROLES[access.role], *fetch):
-                self._grant(access.principal, role, access.principal, self.cluster, needs=[]).guard = lock
 
     # -- refusals --------------------------------------------------------------------------------------------------
 

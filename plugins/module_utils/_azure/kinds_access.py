@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from .._engine.fields import IMMUTABLE, MUTABLE, Field, Mode
+from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Mode
 from .._engine.plan import Unknown
 from .._engine.resource import Observed, Operation, Resource
+from .._engine.tags import as_description
 from .arm import ArmResource, at
 from .fields import ArmFields, last_segment
 from .kinds_common import Identity
@@ -30,11 +31,16 @@ ROLES = {
 }
 
 
+def assignment_name(scope: str, principal: str, role: str) -> str:
+    """A name that is the same in every run, so that nothing is granted twice. role: the id of its definition."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scope.lower()}|{principal.lower()}|{role}"))
+
+
 class RoleAssignment(ArmResource):
-    """One principal's role at one scope.
+    """One managed identity's role at one scope.
 
     It is found by what it grants, not by its name: Azure refuses a second assignment of the same grant, whoever made
-    the first. principal: a managed identity of ours, or the object id of a principal that people name.
+    the first.
     """
 
     kind = "azure.authorization.role_assignment"
@@ -45,6 +51,7 @@ class RoleAssignment(ArmResource):
             "properties.roleDefinitionId": Field(Mode.IMMUTABLE, normalise=last_segment),
             "properties.principalId": IMMUTABLE,
             "properties.principalType": IMMUTABLE,
+            "properties.description": CREATE_ONLY,
             "properties": MUTABLE,
         }
     )
@@ -54,7 +61,7 @@ class RoleAssignment(ArmResource):
         session: Session,
         name: str,
         role: str,
-        principal: Identity | str,
+        principal: Identity,
         *,
         scope: ArmResource,
         needs: Sequence[Resource] = (),
@@ -65,7 +72,7 @@ class RoleAssignment(ArmResource):
         self.role = ROLES[role]
         self.principal = principal
         self.scope = scope
-        needed = [*needs, principal] if isinstance(principal, Identity) else list(needs)
+        needed = [*needs, principal]
         super().__init__(
             session, name, "", self._wanted, needs=needed, parent=scope, lock=lock, managed=managed, present=present
         )
@@ -74,14 +81,17 @@ class RoleAssignment(ArmResource):
         return {}
 
     def _principal(self) -> Any:
-        return self.principal.out("principal_id") if isinstance(self.principal, Identity) else self.principal
+        return self.principal.out("principal_id")
 
     def _wanted(self) -> dict[str, Any]:
         definition = f"{self.session.subscription}/providers/Microsoft.Authorization/roleDefinitions/{self.role}"
-        properties = {"roleDefinitionId": definition, "principalId": self._principal()}
-        if isinstance(self.principal, Identity):
+        properties = {
+            "roleDefinitionId": definition,
+            "principalId": self._principal(),
             # Named, so that the service does not look for a principal that its directory does not show yet.
-            properties["principalType"] = "ServicePrincipal"
+            "principalType": "ServicePrincipal",
+            "description": as_description(self.session.site.owner.tags()),
+        }
         return {"properties": properties}
 
     def read(self) -> Observed | None:
@@ -112,6 +122,5 @@ class RoleAssignment(ArmResource):
 
     def create(self, desired: dict[str, Any]) -> Operation:
         principal, scope = str(self._principal()).lower(), str(self.scope.known("id"))
-        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope.lower()}|{principal}|{self.role}")
-        self.path = f"{scope}/providers/{self.type}/{name}"
+        self.path = f"{scope}/providers/{self.type}/{assignment_name(scope, principal, self.role)}"
         return super().create(desired)

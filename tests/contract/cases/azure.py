@@ -242,9 +242,11 @@ CLUSTER = [
     ),
     Case(
         "access",
-        of_cluster("azure.authorization.role_assignment", "rbac", access=(Access(PERSON, "edit"),)),
-        no_updates="a grant is another grant when anything changes",
-        skip={"killed": "runs once per kind: role-assignment", "faults": "runs once per kind: role-assignment"},
+        of_cluster("azure.authorization.access", access=(Access(PERSON, "edit"),)),
+        updates=[
+            Variant({"access": (Access(PERSON, "view"),)}, ("grants",)),
+            Variant({"access": (Access(PERSON, "admin"),)}, ("grants",)),
+        ],
     ),
     Case(
         "vault",
