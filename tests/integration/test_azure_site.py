@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from module_utils._azure.kinds_access import ROLES
 from module_utils._engine.errors import AuthError, SpecError
 from module_utils._engine.plan import Action
 from module_utils._engine.report import Report
@@ -295,6 +296,26 @@ def test_a_protected_cluster_loses_a_pool_but_is_not_destroyed(
     assert acts(run(site, {"cluster": {**protected["cluster"], "node_pools": pools}})) == {}  # the lock is back
     run(site, state="absent")
     assert everything(azure)["groups"] == ["NetworkWatcherRG"]
+
+
+def test_access_that_is_no_longer_named_is_taken_back(site: dict[str, Any], azure: Subscription) -> None:
+    cluster = f"{SUB}/resourceGroups/{BASE}/providers/Microsoft.ContainerService/managedClusters/{BASE}"
+
+    def grants() -> list[str]:
+        found = azure.roles.role_assignments.list_for_scope(cluster, filter="atScope()")
+        return sorted(item.role_definition_id.rpartition("/")[2] for item in found if item.scope == cluster)
+
+    allowed = {"cluster": {"access": [{"principal": CLIENT_OBJECT, "role": "edit"}], "deletion_protection": True}}
+    run(site, allowed)
+    assert grants() == sorted([ROLES["aks-rbac-writer"], ROLES["aks-cluster-user"]])
+    role = f"{SUB}/providers/Microsoft.Authorization/roleDefinitions/{ROLES['aks-rbac-cluster-admin']}"
+    body = {"properties": {"roleDefinitionId": role, "principalId": CLIENT_OBJECT}}
+    azure.roles.role_assignments.create(cluster, "12121212-0000-0000-0000-000000000000", body)
+    assert acts(run(site, allowed)) == {}
+    report = run(site, {"cluster": {"deletion_protection": True}})
+    assert acts(report) == {f"azure.authorization.access {BASE}": "delete"}
+    assert grants() == [ROLES["aks-rbac-cluster-admin"]]  # somebody else's
+    assert acts(run(site, {"cluster": {"deletion_protection": True}})) == {}  # the lock is back
 
 
 def test_a_deleted_vault_is_recovered(site: dict[str, Any], azure: Subscription) -> None:
