@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from aiohttp import web
@@ -33,6 +34,23 @@ class BlobService:
     def count(self, account: str, container: str) -> int:
         """How many blobs a container holds."""
         return len(self._blobs.get((account.lower(), container.lower()), {}))
+
+    def locate(self, url: str) -> tuple[str, str, str] | None:
+        """Account, container and blob of a URL, here or in the cloud's form; None when the container is not there."""
+        parts = urlsplit(url)
+        path = parts.path.strip("/").split("/")
+        path = path[1:] if path[0] == "blob" else [(parts.hostname or "").partition(".")[0], *path]
+        if len(path) < 2 or self._record(_CONTAINERS, path[1], path[0]) is None:
+            return None
+        return path[0], path[1], "/".join(path[2:])
+
+    def store(self, account: str, container: str, name: str, content: bytes) -> None:
+        """Write a blob on behalf of another service."""
+        self._blobs.setdefault((account.lower(), container.lower()), {})[name] = content
+
+    def read(self, account: str, container: str, name: str) -> bytes | None:
+        """Read a blob on behalf of another service; None when it is not there."""
+        return self._blobs.get((account.lower(), container.lower()), {}).get(name)
 
     def forget(self, account: str, container: str | None = None) -> None:
         """Drop the blobs of a container, or of a whole account."""

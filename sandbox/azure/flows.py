@@ -324,6 +324,36 @@ class RegistryFlow(Flow):
         return super().poll_result(call, operation)
 
 
+class CacheFlow(Flow):
+    """Microsoft.Cache: status below the region's display name, results below the resource, no Retry-After."""
+
+    namespace = "Microsoft.Cache"
+    status_type = "operationsStatus"
+    result_type = "operationresults"
+
+    def headers(self, call: Call, operation: Operation, retry_after: int | None) -> Headers:
+        return {
+            "Azure-AsyncOperation": self.url(call, operation, self.status_type),
+            "Location": self.url(call, operation, self.result_type),
+        }
+
+    def url(self, call: Call, operation: Operation, kind: str) -> str:
+        if kind != self.result_type or operation.record is None:
+            return super().url(call, operation, kind)
+        query = self.query(operation.api_version, operation)
+        return f"{call.base}{operation.record.id}/{kind}/{operation.id}?{query}"
+
+    def status(self, operation: Operation, call: Call) -> dict[str, Any]:
+        record = operation.record
+        working = operation.verb != "delete" and record is not None and record.kind.working(record)
+        found = {"status": "InProgress"} if working else super().status(operation, call)
+        path = f"/subscriptions/{call.target.subscription}/providers/{self.namespace}/locations/{operation.location}"
+        document: dict[str, Any] = {"id": f"{path}/{self.status_type}/{operation.id}", "name": operation.id, **found}
+        document["startTime"] = stamp(operation.started)
+        document["endTime"] = stamp(operation.ended or operation.started)
+        return document
+
+
 NETWORK = NetworkFlow()
 PRIVATE_DNS = PrivateDnsFlow()
 AKS = AksFlow()
@@ -333,3 +363,4 @@ WORKSPACE = WorkspaceFlow()
 VAULT = VaultFlow()
 POSTGRESQL = PostgresFlow()
 REGISTRY = RegistryFlow()
+CACHE = CacheFlow()

@@ -15,6 +15,7 @@ _MONITOR = "azure.mgmt.monitor.v2021_05_01_preview.models:"
 
 _POSTGRESQL = "azure.mgmt.postgresqlflexibleservers.models:"
 _PG = "Microsoft.DBforPostgreSQL/flexibleServers"
+_CACHE = "azure.mgmt.redisenterprise.models:"
 _REGISTRY = "azure.mgmt.containerregistry.models:"
 
 # type -> (model of PUT, model of PATCH or None where the type has no PATCH)
@@ -86,4 +87,6 @@ MODELS: dict[str, tuple[str, str | None]] = {
         _REGISTRY + "Replication",
         _REGISTRY + "ReplicationUpdateParameters",
     ),
+    "Microsoft.Cache/redisEnterprise": (_CACHE + "Cluster", _CACHE + "ClusterUpdate"),
+    "Microsoft.Cache/redisEnterprise/databases": (_CACHE + "Database", _CACHE + "DatabaseUpdate"),
 }

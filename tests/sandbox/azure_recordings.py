@@ -26,7 +26,7 @@ _RECORDED_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 _GUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 _VERSION = re.compile(r"^1\.\d+(\.\d+)?$")
 _POLL = re.compile(
-    r"/(operations|azureAsyncOperation|operationresults|asyncoperations|operationstatuses|privateDnsOperation\w+)/",
+    r"/(operations|operationsStatus|azureAsyncOperation|operationresults|asyncoperations|operationstatuses|privateDnsOperation\w+)/",
     re.I,
 )
 _API = "api-version=2024-03-01"
@@ -34,7 +34,7 @@ _TERMINAL = {"Succeeded", "Failed", "Canceled"}
 _LONG_HEADERS = ("azure-asyncoperation", "location", "retry-after")
 # Types that the emulator does not have; exchanges about them are left out.
 _ABSENT = re.compile(
-    r"/(advancedThreatProtectionSettings|fileServices|queueServices|tableServices|trustedAccessRoleBindings)(/|\?|$)|Microsoft\.MachineLearningServices"
+    r"/(accessPolicyAssignments|advancedThreatProtectionSettings|fileServices|queueServices|tableServices|trustedAccessRoleBindings)(/|\?|$)|Microsoft\.MachineLearningServices"
     r"|/networkInterfaces/|skipToken=",
     re.I,
 )

@@ -115,9 +115,7 @@ def test_replications_need_premium(client: Any) -> None:
     replication = {"location": "northeurope", "properties": {}}
 
     with pytest.raises(HttpResponseError) as caught:
-        client.replications.begin_create(
-            GROUP, "platformimages", "north", {"location": "northeurope", "properties": {}}
-        )
+        client.replications.begin_create(GROUP, "platformimages", "north", replication)
     assert code_of(caught) == (400, "FeatureNotSupportedBySku")
 
 

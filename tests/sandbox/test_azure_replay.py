@@ -44,6 +44,7 @@ CASES = {
     "insights_diagnosticsetting__crud": 7,
     "keyvault_vault__crud": 3,
     "containerregistry_registry__crud_20230701": 5,
+    "cache_redisenterprise__crud_20250401": 6,
     "dbforpostgresql_flexibleserver__crud_20221201": 8,
     "dbforpostgresql_flexibleserver__crud_20240801": 12,
     "dbforpostgresql_flexibleserver__samples_20250801": 12,
@@ -116,6 +117,11 @@ ACCEPTED = (
         r"authorization_roleassignment__on_storageaccount",
         r"extra properties\.minimumTlsVersion",
         "shown or not shown at one api-version, depending on when the account was made",
+    ),
+    Accepted(
+        r"cache_redisenterprise__crud_20250401",
+        r"PUT Cache/redisEnterprise: (status 201, recorded 200|header|provisioningState)",
+        "the recording begins after the cluster was first asked for: its first write repeats an earlier one",
     ),
     Accepted(
         r"dbforpostgresql_.*",

@@ -13,6 +13,7 @@ def install(emulator: AzureEmulator) -> None:
     from . import (
         aks,
         authorization,
+        cache,
         compute,
         identities,
         keyvault,
@@ -41,3 +42,4 @@ def install(emulator: AzureEmulator) -> None:
     keyvault.install(emulator)
     install_postgresql(emulator)
     registry.install(emulator)
+    cache.install(emulator)

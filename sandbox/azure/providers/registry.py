@@ -97,6 +97,7 @@ class Registries(RegistryKind):
 
     type = REGISTRIES
     duration = "azure.registry"
+    ignored = ("properties.policies.softDeletePolicy",)
 
     def __init__(self, emulator: AzureEmulator) -> None:
         super().__init__(emulator)
