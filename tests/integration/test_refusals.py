@@ -125,11 +125,12 @@ def test_an_immutable_change_names_both_values_and_what_a_replacement_destroys(
     assert not made.failed, made.summary()
     since = len(sandbox.journal(cloud))
     # GKE changes a pool's machine type in place; what it cannot change is whether the pool is spot.
-    change, word = {
+    choices: dict[str, tuple[dict[str, Any], str]] = {
         "aws": ({"machine_types": ["m6i.xlarge"]}, "m6i.xlarge"),
         "gcp": ({"spot": False}, "spot"),
         "azure": ({"machine_types": ["Standard_D4s_v5"]}, "Standard_D4s_v5"),
-    }[cloud]
+    }
+    change, word = choices[cloud]
     general, batch = sites.CAPABILITIES["cluster"]["node_pools"]
     pools = [general, {**batch, **change}]
     message = _refused(site, sites.capabilities(cluster={"node_pools": pools}), SpecError)
