@@ -88,24 +88,28 @@ options:
                 choices: [no_schedule, prefer_no_schedule, no_execute]
                 default: no_schedule
           spot:
-            description: Use spare capacity, which is cheap and may be taken away. The default is V(true) in dev.
+            description:
+              - Use spare capacity, which is cheap and may be taken away. The default is V(true) in dev.
+              - Not for pools that carry AKS's own pods. AKS taints spot pools with C(kubernetes.azure.com/scalesetpriority).
             type: bool
           gpu:
             description: Nodes with NVIDIA GPUs (T4 by default), tainted C(nvidia.com/gpu).
             type: bool
             default: false
           gpu_count:
-            description: Number of GPUs per node.
+            description: Number of GPUs per node. On Azure the machine type decides.
             type: int
             default: 1
           disk_size_gb:
             description: Size of a node's disk, at least 20. The default is 100.
             type: int
           max_surge:
-            description: How many nodes may be added while nodes are replaced.
+            description: How many nodes may be added while nodes are replaced. Not for spot pools on Azure.
             type: int
           max_unavailable:
-            description: How many nodes may be missing while nodes are replaced.
+            description:
+              - How many nodes may be missing while nodes are replaced.
+              - On Azure not together with O(cluster.node_pools[].max_surge), and not for pools of mode V(System).
             type: int
           zones:
             description: Zones of the pool, instead of all of the site's.
@@ -185,6 +189,7 @@ options:
               - ARN of an IAM role or user, e-mail of a Google account, or object id in Entra.
               - On GCP write C(group:team@example.com) for a group. A principal that is no longer listed keeps its role
                 there, because nothing in the project tells who granted it.
+              - On Azure a principal that is no longer listed loses what this collection granted it.
             type: str
             required: true
           role:
@@ -207,16 +212,21 @@ options:
       log_retention_days:
         description:
           - How long these logs are kept. The default is 7 in dev, 30 in staging and 90 in prod.
-          - Not on GCP, where the project's log buckets decide.
+          - Not on GCP, where the project's log buckets decide. On Azure 30 to 730, and 30 in dev.
         type: int
       secrets_encryption:
         description: Encrypt Kubernetes secrets with a key of your own. The default is V(false) in dev.
         type: bool
       encryption_key:
-        description: ARN, name or id of the key for O(cluster.secrets_encryption). Without it a key is made.
+        description:
+          - ARN, name or id of the key for O(cluster.secrets_encryption). Without it a key is made.
+          - On Azure the id of the key in the form C(/subscriptions/.../vaults/NAME/keys/KEY).
         type: str
       upgrade_channel:
-        description: How soon the cloud upgrades the cluster by itself.
+        description:
+          - How soon the cloud upgrades the cluster by itself.
+          - On Azure V(regular) is AKS's channel C(stable) (the newest patch of the minor version before the newest), and
+            V(stable) is C(patch) (new patches of the minor version that runs).
         type: str
         choices: [none, rapid, regular, stable]
       maintenance_window:
@@ -228,7 +238,7 @@ options:
             type: str
             required: true
           days:
-            description: Days of the week. Without it every day.
+            description: Days of the week. Without it every day. On Azure one day, or every day.
             type: list
             elements: str
             choices: [monday, tuesday, wednesday, thursday, friday, saturday, sunday]
@@ -241,6 +251,8 @@ options:
           - Refuse to delete the cluster. The default is V(true) in prod.
           - GKE has no such switch; there it is a label of the cluster, C(deletion-protection), which this collection
             honours and other tools do not.
+          - On Azure it is a resource lock on the cluster, which nobody gets past. It is lifted for the moment in which a
+            node pool is removed on purpose.
         type: bool
       aws:
         description: What is not portable, read for sites on AWS only.

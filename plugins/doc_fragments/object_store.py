@@ -33,7 +33,9 @@ options:
             choices: [present, absent]
             default: present
           physical_name:
-            description: Name in the cloud, instead of one made of platform, site, name and a hash of the account.
+            description:
+              - Name in the cloud, instead of one made of platform, site, name and a hash of the account.
+              - On Azure the name of the container, which is otherwise the bucket's own.
             type: str
           versioning:
             description: Keep old versions of objects.
@@ -59,7 +61,9 @@ options:
                 description: Age at which objects move to O(object_store.buckets[].lifecycle_rules[].transition_to).
                 type: int
               transition_to:
-                description: The class of storage that objects move to.
+                description:
+                  - The class of storage that objects move to.
+                  - On Azure the tiers Cool, Cold and Archive.
                 type: str
                 choices: [infrequent, archive, deep_archive]
               expire_after_days:
@@ -69,7 +73,9 @@ options:
                 description: Days after which an old version is deleted.
                 type: int
               abort_uploads_after_days:
-                description: Days after which an upload that was never finished is dropped.
+                description:
+                  - Days after which an upload that was never finished is dropped.
+                  - On Azure it is always 7.
                 type: int
           encryption:
             description: V(customer) encrypts with a key of your own, named in the block of the cloud or made for it.
@@ -84,6 +90,7 @@ options:
             description:
               - Objects can be neither changed nor deleted for this many days.
               - On GCP this needs C(versioning=false).
+              - On Azure the policy is left unlocked, so that it can be taken away deliberately.
             type: int
           soft_delete_days:
             description:
