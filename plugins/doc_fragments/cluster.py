@@ -90,7 +90,8 @@ options:
           spot:
             description:
               - Use spare capacity, which is cheap and may be taken away. The default is V(true) in dev.
-              - Not for pools that carry AKS's own pods. AKS taints spot pools with C(kubernetes.azure.com/scalesetpriority).
+              - Not for pools that carry AKS's own pods. AKS taints spot pools with
+                C(kubernetes.azure.com/scalesetpriority).
             type: bool
           gpu:
             description: Nodes with NVIDIA GPUs (T4 by default), tainted C(nvidia.com/gpu).
@@ -204,8 +205,8 @@ options:
         description:
           - The control plane's logs to keep. V([]) keeps none.
           - The default is V(audit) in dev, V(api), V(audit) and V(authenticator) in staging, and all in prod.
-          - On GCP audit and authentication events are always in Cloud Audit Logs, and the logs of nodes and workloads are
-            kept whatever is said here.
+          - On GCP audit and authentication events are always in Cloud Audit Logs, and the logs of nodes and workloads
+            are kept whatever is said here.
         type: list
         elements: str
         choices: [api, audit, authenticator, controller_manager, scheduler]
@@ -225,8 +226,8 @@ options:
       upgrade_channel:
         description:
           - How soon the cloud upgrades the cluster by itself.
-          - On Azure V(regular) is AKS's channel C(stable) (the newest patch of the minor version before the newest), and
-            V(stable) is C(patch) (new patches of the minor version that runs).
+          - On Azure V(regular) is AKS's channel C(stable) (the newest patch of the minor version before the newest),
+            and V(stable) is C(patch) (new patches of the minor version that runs).
         type: str
         choices: [none, rapid, regular, stable]
       maintenance_window:
@@ -243,7 +244,7 @@ options:
             elements: str
             choices: [monday, tuesday, wednesday, thursday, friday, saturday, sunday]
           duration_hours:
-            description: Length of the window.
+            description: Length of the window. On Azure 4 to 24.
             type: int
             default: 4
       deletion_protection:
@@ -251,8 +252,8 @@ options:
           - Refuse to delete the cluster. The default is V(true) in prod.
           - GKE has no such switch; there it is a label of the cluster, C(deletion-protection), which this collection
             honours and other tools do not.
-          - On Azure it is a resource lock on the cluster, which nobody gets past. It is lifted for the moment in which a
-            node pool is removed on purpose.
+          - On Azure it is a resource lock on the cluster, which nobody gets past. It is lifted for the moment in
+            which a node pool is removed on purpose.
         type: bool
       aws:
         description: What is not portable, read for sites on AWS only.
@@ -327,7 +328,8 @@ options:
             type: dict
           security_group:
             description:
-              - Name of the Google group C(gke-security-groups) of your domain, whose member groups RBAC bindings may name.
+              - Name of the Google group C(gke-security-groups) of your domain, whose member groups RBAC bindings may
+                name.
             type: str
       azure:
         description: What is not portable, read for sites on Azure only.

@@ -37,8 +37,8 @@ options:
         description:
           - A NAT gateway in every zone instead of one. The default is V(true) in prod.
           - Cloud NAT on GCP survives the loss of a zone by itself.
-          - On Azure one zone-redundant gateway (StandardV2) instead of one that stands in a single zone, because all nodes
-            share one subnet. Switching changes the outgoing address.
+          - On Azure one zone-redundant gateway (StandardV2) instead of one that stands in a single zone, because all
+            nodes share one subnet. Switching changes the outgoing address.
         type: bool
       nat:
         description: Give private nodes a way out to the internet.
