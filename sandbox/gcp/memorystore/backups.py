@@ -14,7 +14,7 @@ from ..listing import page
 from ..managed_lro import EMPTY, check_idle
 from ..state import Record, hex_id, uuid, zulu
 from . import settings
-from .model import INSTANCES, NODE_GB, TYPE, Data, collection_of, find_active, region, server
+from .model import INSTANCES, NODE_GB, TYPE, Data, collection_of, find_active, region, server, shown
 
 _COLLECTIONS = "memorystore.projects.locations.backupCollections"
 _BACKUPS = f"{_COLLECTIONS}.backups"
@@ -92,7 +92,8 @@ def create(call: Call) -> Data:
 
     def response() -> Data:
         _finish(backup)
-        return {"@type": f"{TYPE}Backup", **_shown(backup)}
+        # The operation answers with the instance; the backup is found by its id. Source: Google's client library.
+        return {"@type": f"{TYPE}Instance", **shown(call, record.data)}
 
     def failed(_: str) -> None:
         call.state.cache_backups.pop(path, None)

@@ -10,7 +10,7 @@ from typing import Any
 from .. import certificates, managed_lro
 from ..calls import Call, handles, own_project
 from ..errors import GoogleError, invalid, precondition
-from ..fields import apply_mask
+from ..fields import apply_mask, camel
 from ..listing import page
 from ..managed_lro import EMPTY, check_idle
 from ..networkconnectivity import network_path
@@ -151,7 +151,7 @@ def patch(call: Call) -> Data:
     take_automated(call, record)
     body = writable(call.document, "Instance", call.body)
     after = {**record.data, **copy.deepcopy({k: v for k, v in record.data.items() if not k.startswith("#")})}
-    mask = call.query.get("updateMask", "")
+    mask = camel(call.query.get("updateMask", ""))
     apply_mask(after, body, mask, _CHANGEABLE)
     changed = {part.partition(".")[0] for part in mask.split(",")}
     for field, value in (("replicaCount", 0), ("deletionProtectionEnabled", False)):
