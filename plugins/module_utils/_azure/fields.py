@@ -4,7 +4,8 @@
 """What is the same for all ARM bodies when desired and observed are compared.
 
 Rules, all from recorded traffic: ids and enums come back in another case; locations as display names; lists of plain
-values and of named objects in another order. Text that people write (tags, labels, descriptions) is compared exactly.
+values and of named objects in another order; secrets and the way of creation do not come back at all. Text that people
+write (tags, labels, descriptions) is compared exactly.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ _TEXT = {
     "keydata",
     "subject",
 }
+# Members that no service ever returns: secrets, and how an object came into being.
+_SECRET = ("password", "secret")
+_WRITTEN_ONCE = {"createmode", "pointintimeutc"}
 # What tells the elements of a list of objects apart, first match first.
 _IDENTITIES = ("name", "id", "key", "category", "categoryGroup", "service", "objectId", "day", "namespace", "value")
 
@@ -45,8 +49,12 @@ class ArmFields(Fields):
         names = {part.removesuffix("[]") for part in path.lower().split(".")}
         if names & _TEXT:
             return found
-        rule = location if path.lower() == "location" else canonical
-        return dataclasses.replace(found, normalise=rule)
+        last = path.lower().rpartition(".")[2]
+        if last.endswith(_SECRET):
+            return dataclasses.replace(found, mode=Mode.CREATE_ONLY, secret=True)
+        if last in _WRITTEN_ONCE:
+            return dataclasses.replace(found, mode=Mode.CREATE_ONLY)
+        return dataclasses.replace(found, normalise=location if last.endswith("location") else canonical)
 
 
 def location(value: Any) -> Any:
