@@ -31,7 +31,7 @@ from .secrets import SecretService
 from .store import Record, Store
 
 _GROUP = "Microsoft.Resources/resourceGroups"
-_POLL = re.compile(r"operation(s|status|statuses|results)$|^azureAsyncOperation$|^operationsStatus$", re.IGNORECASE)
+_POLL = re.compile(r"operation(s|status|statuses|results)$|azureAsyncOperation$|^operationsStatus$", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SIGN_IN: ContextVar[bool] = ContextVar("sign_in", default=False)  # whether the request is for the login service
 _READING_POSTS = re.compile(r"^(list|check|get)|^sharedKeys$", re.IGNORECASE)

@@ -354,6 +354,23 @@ class CacheFlow(Flow):
         return document
 
 
+class SqlFlow(PostgresFlow):
+    """Microsoft.Sql: as PostgreSQL, with a URL of its own for servers and for databases."""
+
+    namespace = "Microsoft.Sql"
+
+    def url(self, call: Call, operation: Operation, kind: str) -> str:
+        target = "database" if call.target.kind.lower().endswith("/databases") else "server"
+        path = f"{target}{kind[0].upper()}{kind[1:]}"
+        group = f"resourceGroups/{call.target.group}/" if call.target.group else ""
+        return super().url(call, operation, path).replace("/providers/", f"/{group}providers/", 1)
+
+    def poll(self, call: Call, operation: Operation, kind: str) -> Reply:
+        if kind.lower().endswith("azureasyncoperation"):
+            return call.reply(200, self.status(operation, call))
+        return self.poll_result(call, operation)
+
+
 NETWORK = NetworkFlow()
 PRIVATE_DNS = PrivateDnsFlow()
 AKS = AksFlow()
@@ -362,5 +379,6 @@ GROUP = GroupFlow()
 WORKSPACE = WorkspaceFlow()
 VAULT = VaultFlow()
 POSTGRESQL = PostgresFlow()
+SQL = SqlFlow()
 REGISTRY = RegistryFlow()
 CACHE = CacheFlow()

@@ -87,6 +87,8 @@ MODELS: dict[str, tuple[str, str | None]] = {
         _REGISTRY + "Replication",
         _REGISTRY + "ReplicationUpdateParameters",
     ),
+    "Microsoft.Sql/servers": ("azure.mgmt.sql.models:Server", "azure.mgmt.sql.models:ServerUpdate"),
+    "Microsoft.Sql/servers/databases": ("azure.mgmt.sql.models:Database", "azure.mgmt.sql.models:DatabaseUpdate"),
     "Microsoft.Cache/redisEnterprise": (_CACHE + "Cluster", _CACHE + "ClusterUpdate"),
     "Microsoft.Cache/redisEnterprise/databases": (_CACHE + "Database", _CACHE + "DatabaseUpdate"),
 }

@@ -23,6 +23,7 @@ def install(emulator: AzureEmulator) -> None:
         privatedns,
         registry,
         resources,
+        sql,
     )
     from .insights import install as install_insights
     from .postgresql import install as install_postgresql
@@ -43,3 +44,4 @@ def install(emulator: AzureEmulator) -> None:
     install_postgresql(emulator)
     registry.install(emulator)
     cache.install(emulator)
+    sql.install(emulator)

@@ -30,6 +30,7 @@ _FRESH = {
     "Microsoft.OperationsManagement": "NotRegistered",
     "Microsoft.PolicyInsights": "NotRegistered",
     "Microsoft.Resources": "Registered",
+    "Microsoft.Sql": "NotRegistered",
     "Microsoft.Storage": "Registered",
 }
 _ALWAYS = {"microsoft.resources", "microsoft.authorization"}  # registrationPolicy RegistrationFree

@@ -41,7 +41,7 @@ def busy(server: Record) -> Trouble:
 class PostgresKind(Kind):
     """A type of the provider. ``names`` are those of its create (or update) and delete operations."""
 
-    versions = VERSIONS
+    versions: ClassVar[tuple[str, ...]] = VERSIONS
     flow = POSTGRESQL
     has_state = False
     names: ClassVar[tuple[str, str]]
