@@ -5,8 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from module_utils._engine.graph import Graph
+from module_utils._spec.arguments import build
+from module_utils._spec.cluster import Cluster
+from module_utils._spec.network import Network
+from module_utils._spec.object_store import ObjectStore
 
 from tests.contract.checks import CHECKS, checks_of
 from tests.contract.harness import Case, World
@@ -55,3 +61,45 @@ def test_names_of_cases_are_unique() -> None:
 def test_skips_name_checks() -> None:
     unknown = [(case.name, name) for _, case in _cases() for name in case.skip if name not in CHECKS]
     assert unknown == []
+
+
+CAPABILITIES: dict[str, Any] = {
+    "network": {"flow_logs": True, "high_availability": True},
+    "cluster": {
+        "gpu": True,
+        "allowed_cidrs": ["203.0.113.0/24"],
+        "secrets_encryption": True,
+        "deletion_protection": True,
+    },
+    "object_store": {
+        "buckets": [
+            {"name": "models", "encryption": "customer"},
+            {"name": "logs", "versioning": False, "retention_days": 3},
+        ]
+    },
+}
+# What is not portable.
+MORE: dict[str, dict[str, Any]] = {
+    "aws": {"access": [{"principal": "arn:aws:iam::123456789012:role/engineers"}]},
+    "gcp": {"access": [{"principal": "user@example.com"}], "maintenance_window": {"start_time": "02:00"}},
+    "azure": {
+        "access": [{"principal": "00000000-0000-0000-0000-00000000eeee"}],
+        "maintenance_window": {"start_time": "02:00"},
+    },
+}
+
+
+@pytest.mark.parametrize("cloud", sorted({cloud for cloud, _case in _cases()} - {"memory"}))
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_every_kind_of_a_site_has_a_case(cloud: str, environment: str, worlds: Worlds) -> None:
+    place = worlds.open(cloud).environment(environment=environment)
+    specs: dict[str, Any] = {"network": Network, "cluster": Cluster, "object_store": ObjectStore}
+    parts = {name: {**CAPABILITIES[name]} for name in specs}
+    parts["cluster"] |= MORE[cloud]
+    parts["network"]["addresses"] = {place.site.name: "0"}
+    network, cluster, store = (build(specs[name], parts[name]).resolve(place.site) for name in specs)
+    built = place.driver.network(network)
+    resources = [*built.resources, *place.driver.cluster(cluster, network, built).resources]
+    graph = Graph([*resources, *place.driver.object_store(store).resources])
+    tried = {case.build(place)[-1].kind for name, case in _cases() if name == cloud}
+    assert {resource.kind for resource in graph.resources.values()} - tried == set()
