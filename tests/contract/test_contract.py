@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -94,7 +95,7 @@ MORE: dict[str, dict[str, Any]] = {
 def test_every_kind_of_a_site_has_a_case(cloud: str, environment: str, worlds: Worlds) -> None:
     place = worlds.open(cloud).environment(environment=environment)
     specs: dict[str, Any] = {"network": Network, "cluster": Cluster, "object_store": ObjectStore}
-    parts = {name: {**CAPABILITIES[name]} for name in specs}
+    parts = copy.deepcopy(CAPABILITIES)
     parts["cluster"] |= MORE[cloud]
     parts["object_store"]["buckets"][1]["versioning"] = cloud != "gcp"  # GCS keeps old versions or a retention period
     parts["network"]["addresses"] = {place.site.name: "0"}
