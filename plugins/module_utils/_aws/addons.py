@@ -18,6 +18,9 @@ from .client import Session, refuse
 from .eks import EksResource, issues_of
 from .eks_versions import addon_default
 
+# The add-ons of every cluster. Those before the nodes are what a node needs to become ready.
+BEFORE_NODES = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
+DEFAULT_ADDONS = (*BEFORE_NODES, "coredns", "aws-ebs-csi-driver")
 # The Kubernetes minor that the add-on's version was chosen for. While it is the cluster's, the version is left alone.
 CHOSEN_FOR = "multicloud-platform/kubernetes-version"
 
@@ -96,7 +99,7 @@ class Addon(EksResource):
             return minor
         if self._chosen_for == minor:
             return None
-        return addon_default(self.session, self.name, minor) or Unknown(f"Kubernetes {minor}, which EKS does not have")
+        return addon_default(self.session, self.name, minor) or Unknown(f"{self.key}.version for Kubernetes {minor}")
 
     def read(self) -> Observed | None:
         self._chosen_for = None

@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from .._engine.clock import Clock
@@ -188,6 +189,7 @@ class Session:
 
         wanted = self.site.credentials
         core = botocore.session.Session(profile=wanted.profile)
+        core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
         providers = _PROVIDERS[wanted.source]
         resolver = core.get_component("credential_provider")
         if providers is not None:
@@ -239,6 +241,14 @@ def check_credentials(site: Site) -> list[str]:
 def refuse(where: str, why: str) -> SpecError:
     """A SpecError for an option that AWS cannot honour."""
     return SpecError(f"The specification cannot be carried out; nothing was touched. {where}: {why}")
+
+
+@lru_cache
+def _descriptions(data_path: str | None) -> Any:
+    """botocore's service descriptions, read from disk once per process: they are large."""
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
 
 
 class _Given:

@@ -20,7 +20,7 @@ from .._spec.cluster import NodePool
 from .._spec.network import Network
 from .._spec.site import check
 from .access import AccessEntries, PodIdentity
-from .addons import Addon, parse_configuration
+from .addons import BEFORE_NODES, DEFAULT_ADDONS, Addon, parse_configuration
 from .client import Session
 from .cluster_checks import problems
 from .eks import LOG_TYPES, Cluster
@@ -35,9 +35,6 @@ from .rules import rule
 from .security_groups import SecurityGroup
 from .vpc import Reference
 
-# The add-ons of every cluster. Those before the nodes are what a node needs to become ready.
-BEFORE_NODES = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
-DEFAULT_ADDONS = (*BEFORE_NODES, "coredns", "aws-ebs-csi-driver")
 # Add-ons that call AWS: service account and AWS's policy for it (DescribeAddonConfiguration names both).
 IDENTITIES = {
     "vpc-cni": ("aws-node", "AmazonEKS_CNI_Policy"),

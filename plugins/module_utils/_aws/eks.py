@@ -57,6 +57,15 @@ def issues_of(found: Item) -> str:
     return "; ".join(f"{item.get('message', '')} [{item.get('code', '')}]" for item in issues)
 
 
+def settled(now: Sequence[str], wanted: Sequence[Any], *, least: int = 1) -> list[Any]:
+    """The subnets that an object has, as long as the network still has them; else those wanted.
+
+    EKS takes neither a cluster nor a node group to zones that it was not made in (Amazon EKS user guide, VPC and
+    subnet requirements), and nothing has to move only because the network has grown.
+    """
+    return list(now) if len(now) >= least and set(now) <= set(wanted) else list(wanted)
+
+
 class Cluster(EksResource):
     """One EKS cluster."""
 
@@ -100,12 +109,13 @@ class Cluster(EksResource):
         super().__init__(session, name, [role, *subnets, *security_groups, *keys, *needs], **kwargs)
         self.role, self.subnets, self.security_groups = role, list(subnets), list(security_groups)
         self.key_source, self.settings = key, settings
+        self._subnets_now: list[str] = []
 
     def desired(self) -> dict[str, Any]:
         source = self.key_source
         return {
             "roleArn": self.role.out("arn"),
-            "subnetIds": [subnet.out("id") for subnet in self.subnets],
+            "subnetIds": settled(self._subnets_now, [subnet.out("id") for subnet in self.subnets], least=2),
             "securityGroupIds": [group.out("id") for group in self.security_groups],
             "endpointPrivateAccess": True,
             "encryptionKey": source.out("arn") if isinstance(source, Resource) else source,
@@ -117,11 +127,13 @@ class Cluster(EksResource):
         }
 
     def read(self) -> Observed | None:
+        self._subnets_now = []
         try:
             found = self.session.call("eks", "describe_cluster", name=self.name)["cluster"]
         except NotFound:
             return None
         status = _STATES.get(found["status"], Status.PENDING)
+        self._subnets_now = list(found["resourcesVpcConfig"].get("subnetIds") or ())
         return Observed(
             _values(found),
             self._outputs(found),

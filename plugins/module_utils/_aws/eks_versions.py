@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._engine.errors import InvalidRequest
+from .._engine.errors import InvalidRequest, NotFound
 from .client import Session
 
 # How many minors a kubelet may be behind its API server (Kubernetes version skew policy, since 1.28).
@@ -51,13 +51,15 @@ def offered_versions(session: Session) -> dict[str, dict[str, Any]]:
 
 
 def addon_default(session: Session, addon: str, cluster_minor: str) -> str:
-    """The default version of an add-on for a Kubernetes version; "" when EKS does not have that version at all, which
-    preflight tells. Raises InvalidRequest for an add-on that does not exist for it."""
+    """The default version of an add-on for a Kubernetes version; "" when there is none, which preflight tells."""
 
     def load() -> str:
-        listed = session.pages(
-            "eks", "describe_addon_versions", "addons", addonName=addon, kubernetesVersion=cluster_minor
-        )
+        try:
+            listed = session.pages(
+                "eks", "describe_addon_versions", "addons", addonName=addon, kubernetesVersion=cluster_minor
+            )
+        except (NotFound, InvalidRequest):
+            return ""
         versions: list[dict[str, Any]] = [item for found in listed for item in found.get("addonVersions") or ()]
         for version in versions:
             if any(
@@ -65,13 +67,6 @@ def addon_default(session: Session, addon: str, cluster_minor: str) -> str:
                 for fit in version.get("compatibilities") or ()
             ):
                 return str(version["addonVersion"])
-        if versions:
-            return str(versions[0]["addonVersion"])
-        if cluster_minor not in offered_versions(session):
-            return ""
-        raise InvalidRequest(
-            f"EKS has no version of the add-on {addon} for Kubernetes {cluster_minor}.",
-            hint="Take it out of cluster.aws.addons with state: absent, or name another version of Kubernetes.",
-        )
+        return str(versions[0]["addonVersion"]) if versions else ""
 
     return session.remember(("eks", "addon_default", addon, cluster_minor), lambda: session.steady(load))

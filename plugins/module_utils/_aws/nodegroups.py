@@ -16,7 +16,7 @@ from .._engine.resource import WATCH, NotYetKnown, Observed, Operation, Recovery
 from .._spec.cluster import NodePool
 from .base import Item
 from .client import Session, refuse
-from .eks import EksResource, issues_of
+from .eks import EksResource, issues_of, settled
 from .eks_versions import minor
 from .launch_templates import LaunchTemplate
 
@@ -92,6 +92,7 @@ class NodeGroup(EksResource):
         super().__init__(session, pool.name, [cluster, role, template, *subnets, *needs], **kwargs)
         self.pool, self.cluster, self.cluster_version = pool, cluster, cluster_version
         self.role, self.template, self.subnets = role, template, list(subnets)
+        self._subnets_now: list[str] = []
 
     def desired(self) -> dict[str, Any]:
         pool = self.pool
@@ -112,12 +113,12 @@ class NodeGroup(EksResource):
         }
 
     def _subnets(self) -> list[Any]:
-        """The private subnets, or those in the pool's zones, or the ones named."""
+        """The private subnets (those it has, once it exists), or those in the pool's zones, or the ones named."""
         pool = self.pool
         if pool.aws.subnet_ids:
             return list(pool.aws.subnet_ids)
         if not pool.zones:
-            return [subnet.out("id") for subnet in self.subnets]
+            return settled(self._subnets_now, [subnet.out("id") for subnet in self.subnets])
         by_zone = {subnet.out("zone"): subnet for subnet in self.subnets}
         known = [zone for zone in by_zone if not isinstance(zone, Unknown)]
         missing = [zone for zone in pool.zones if zone not in by_zone]
@@ -145,12 +146,14 @@ class NodeGroup(EksResource):
         return config or None
 
     def read(self) -> Observed | None:
+        self._subnets_now = []
         try:
             found = self.session.call(
                 "eks", "describe_nodegroup", clusterName=self.cluster.known("name"), nodegroupName=self.name
             )["nodegroup"]
         except (NotFound, NotYetKnown):
             return None
+        self._subnets_now = list(found.get("subnets") or ())
         tags, template = found.get("tags") or {}, found.get("launchTemplate") or {}
         values = {
             "subnets": list(found.get("subnets") or ()),

@@ -121,8 +121,7 @@ def _log_bucket(session: Session, spec: ObjectStore) -> Bucket | None:
             "LifecycleRules": [_rule(LifecycleRule("old-logs", expire_after_days=days, abort_uploads_after_days=7))],
             "PolicyStatements": [_tls_only(arn), delivery],
         },
-        force=all(item.force for item in spec.buckets),
-        force_where="on every bucket",
+        force=True,  # like the log groups, what it holds goes with what it is about
         present=any(item.state == "present" for item in users),
     )
 

@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .._engine.errors import InvalidRequest, NotFound
 from .._engine.plan import Action, Unknown
 from .._engine.survey import Planned
+from .addons import Addon
 from .base import Item
 from .client import Session
 from .eks_versions import minor, offered_versions
@@ -122,6 +124,29 @@ def vcpu_use(session: Session) -> Counter[str]:
         if quota:
             use[quota[0]] += int(options.get("CoreCount", 0)) * int(options.get("ThreadsPerCore", 0))
     return use
+
+
+def addon_problems(session: Session, planned: Planned) -> list[str]:
+    """Whether EKS has the add-on, and the version of it that is asked for."""
+    addon = planned.resource
+    assert isinstance(addon, Addon)  # noqa: S101 - narrows the type; the caller has looked
+    if planned.action is Action.UPDATE and not (addon.version and planned.plan.touches("addonVersion")):
+        return []
+    minor_asked = addon.cluster_version or addon.cluster.out("version")
+    fitting = {} if isinstance(minor_asked, Unknown) else {"kubernetesVersion": minor_asked}
+    where = f"cluster.aws.addons.{addon.name}"
+    try:
+        listed = session.steady(
+            lambda: session.pages("eks", "describe_addon_versions", "addons", addonName=addon.name, **fitting)
+        )
+    except (NotFound, InvalidRequest):
+        listed = []
+    versions = [item["addonVersion"] for found in listed for item in found.get("addonVersions") or ()]
+    if not versions:
+        return [f"{where}: EKS has no add-on {addon.name}{f' for Kubernetes {minor_asked}' if fitting else ''}."]
+    if addon.version and addon.version not in versions:
+        return [f"{where}.version: {addon.version} is not among those that fit: {', '.join(versions)}."]
+    return []
 
 
 def cluster_problems(session: Session, planned: Planned) -> list[str]:

@@ -13,15 +13,18 @@ from typing import Any
 from .._engine.errors import NotFound
 from .._engine.plan import Action
 from .._engine.survey import Planned
+from .addons import DEFAULT_ADDONS, Addon
 from .client import Session
 from .ec2_lists import addresses, vpcs
 from .eks import Cluster
 from .gateways import ElasticIp, InternetGateway, NatGateway
 from .iam import Role
 from .nodegroups import NodeGroup
-from .offers import cluster_problems, machine_problems, vcpu_needs, vcpu_use
+from .offers import addon_problems, cluster_problems, machine_problems, vcpu_needs, vcpu_use
 from .routes import GatewayEndpoint
 from .vpc import Vpc
+
+_CHANGING = (Action.CREATE, Action.REPLACE, Action.UPDATE)
 
 
 def problems(session: Session, planned: Sequence[Planned]) -> list[str]:
@@ -55,6 +58,10 @@ def problems(session: Session, planned: Sequence[Planned]) -> list[str]:
         and (item.action is Action.CREATE or (item.action is Action.UPDATE and item.plan.touches("version")))
     ]
     found += [problem for item in clusters for problem in cluster_problems(session, item)]
+    addons = [item for item in planned if isinstance(item.resource, Addon) and item.action in _CHANGING]
+    # The add-ons of every cluster are there for every version of Kubernetes, unless one of theirs is asked for.
+    asked = [item for item in addons if item.resource.name not in DEFAULT_ADDONS or item.resource.version]  # type: ignore[attr-defined]
+    found += [problem for item in asked for problem in addon_problems(session, item)]
     return found
 
 

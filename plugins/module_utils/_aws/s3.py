@@ -27,8 +27,7 @@ class Bucket(AwsResource):
     """One bucket with all its configurations.
 
     settings: members of `desired()` that need nothing. key: resource or ARN of the KMS key, or None for S3's own keys.
-    logs_to: the bucket that takes the access logs, or None. force: it may be deleted with what is in it;
-    force_where: where the user says so, when it is not this bucket.
+    logs_to: the bucket that takes the access logs, or None. force: it may be deleted with what is in it.
     """
 
     kind: ClassVar[str] = "aws.s3.bucket"
@@ -60,14 +59,13 @@ class Bucket(AwsResource):
         key: Resource | str | None = None,
         logs_to: Bucket | None = None,
         force: bool = False,
-        force_where: str = "",
         needs: Sequence[Resource] = (),
         **kwargs: Any,
     ) -> None:
         used = [item for item in (key, logs_to) if isinstance(item, Resource)]
         super().__init__(session, name, [*used, *needs], **kwargs)
         self.bucket, self.settings, self.key_source = bucket, settings, key
-        self.logs_to, self.force, self.force_where = logs_to, force, force_where
+        self.logs_to, self.force = logs_to, force
         self._deleted = 0
 
     @property
@@ -177,8 +175,7 @@ class Bucket(AwsResource):
             lambda: self.session.call("s3", "list_object_versions", Bucket=self.bucket, MaxKeys=1)
         )
         if held.get("Versions") or held.get("DeleteMarkers"):
-            where = f"{self.force_where} " if self.force_where else ""
-            return f"the bucket {self.bucket} is not empty. Set force: true {where}to delete it with everything in it."
+            return f"the bucket {self.bucket} is not empty. Set force: true to delete it with everything in it."
         return ""
 
     def delete(self, observed: Observed) -> Operation:

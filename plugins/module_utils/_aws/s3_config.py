@@ -92,7 +92,8 @@ def read_part(session: Session, bucket: str, name: str) -> Any:
     """The value of one configuration. Raises NotFound for a bucket that does not exist."""
     part = PARTS[name]
     try:
-        answer = session.call("s3", part.operation, Bucket=bucket)
+        # Each call is repeated by itself: of so many, one fails too often for all of them to be asked again.
+        answer = session.steady(lambda: session.call("s3", part.operation, Bucket=bucket))
     except CloudError as error:
         if error.code != part.absent:
             raise
