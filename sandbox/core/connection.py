@@ -24,6 +24,7 @@ GCP_APIS = (
     "container",
     "iam",
     "memorystore",
+    "monitoring",
     "networkconnectivity",
     "redis",
     "secretmanager",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -34,6 +35,8 @@ class Tokens:
         self._public_key = _service_account(self.file, f"{context.url}/token")
         self._tokens: dict[str, float] = {}
         self._assertions: dict[str, float] = {}
+        # Called after a token was issued.
+        self.listeners: list[Callable[[], None]] = []
 
     def grant(self, body: bytes) -> tuple[int, dict[str, Any]]:
         """Answer a token request: HTTP status and JSON body."""
@@ -50,7 +53,15 @@ class Tokens:
             return 400, {"error": "invalid_grant", "error_description": why}
         token = f"ya29.sandbox-{secrets.token_hex(24)}"
         self._tokens[token] = self._context.clock.now() + _LIFETIME
+        for listener in self.listeners:
+            listener()
         return 200, {"access_token": token, "expires_in": int(_LIFETIME) - 1, "token_type": "Bearer"}
+
+    def good(self) -> list[str]:
+        """Every access token that has not expired."""
+        now = self._context.clock.now()
+        self._tokens = {token: end for token, end in self._tokens.items() if end > now}
+        return list(self._tokens)
 
     def check(self, header: str | None) -> None:
         """Let a request pass or raise 401."""

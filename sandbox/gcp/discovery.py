@@ -28,6 +28,7 @@ VERSIONS: dict[str, tuple[str, ...]] = {
     "sqladmin": ("v1", "v1beta4"),
     "redis": ("v1",),
     "memorystore": ("v1",),
+    "monitoring": ("v3",),
     "secretmanager": ("v1",),
     "artifactregistry": ("v1",),
     "networkconnectivity": ("v1",),

@@ -19,6 +19,7 @@ from .discovery import VERSIONS, Library, Match
 from .engines import Engines
 from .errors import GoogleError, permission_denied, service_disabled
 from .fields import partial
+from .memorystore.instances import refresh_iam
 from .schema import check_body, check_query
 from .services import SERVICE_OF, TITLES, enabled
 from .setup import fresh_project
@@ -43,6 +44,8 @@ class GcpEmulator:
         context.quotas.declare(quotas.DEFAULTS)
         self._engines = Engines(context)
         self._state = fresh_project(State(context, self._engines))
+        self._engines.access_tokens = self._tokens.good
+        self._tokens.listeners.append(lambda: refresh_iam(self._state))
 
     def reset(self) -> None:
         """Back to a fresh project; access tokens stay good."""

@@ -41,6 +41,8 @@ class Engines:
         self._redis: RedisEngine | None = None
         self._asked: set[str] = set()
         self.servers: dict[str, Server] = {}
+        # Access tokens that are good now: passwords of caches that trust IAM.
+        self.access_tokens: Callable[[], list[str]] = list
 
     @property
     def postgres(self) -> PostgresEngine | None:

@@ -53,7 +53,16 @@ CLUSTERS = "GKE_CLUSTERS_PER_LOCATION"
 # Cloud SQL's own: instances per project; days for which the name of a deleted instance is held back. Google lets
 # names be reused at once (it was a week before 2022); some more than 0 shows what a client makes of the refusal.
 SQL_INSTANCES, SQL_NAME_DAYS = "SQL_INSTANCES_PER_PROJECT", "SQL_DELETED_NAME_DAYS"
-DEFAULTS: dict[str, float] = {**GLOBAL, **REGIONAL, CLUSTERS: 50, SQL_INSTANCES: 100, SQL_NAME_DAYS: 0}
+# How far replicas are behind, beside what a real server says of itself: shows what a client makes of it.
+SQL_LAG = "SQL_REPLICA_LAG_SECONDS"
+DEFAULTS: dict[str, float] = {
+    **GLOBAL,
+    **REGIONAL,
+    CLUSTERS: 50,
+    SQL_INSTANCES: 100,
+    SQL_NAME_DAYS: 0,
+    SQL_LAG: 0,
+}
 
 _COUNTED = {
     "networks": "NETWORKS",

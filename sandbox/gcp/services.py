@@ -58,6 +58,7 @@ SERVICE_OF = {
     "sqladmin": "sqladmin.googleapis.com",
     "redis": "redis.googleapis.com",
     "memorystore": "memorystore.googleapis.com",
+    "monitoring": "monitoring.googleapis.com",
     "secretmanager": "secretmanager.googleapis.com",
     "artifactregistry": "artifactregistry.googleapis.com",
     "networkconnectivity": "networkconnectivity.googleapis.com",

@@ -3,72 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from googleapiclient.errors import HttpError
 
-from sandbox.engines import engine_available
-from tests.sandbox.gcp_managed import Sql, key
-from tests.sandbox.gcp_support import PROJECT, REGION, Project, refusal
-
-BACKUPS = {"enabled": True, "pointInTimeRecoveryEnabled": True, "startTime": "03:00"}
-PASSWORD = "first-Secret-1"  # opens nothing but the emulator
-real = pytest.mark.skipif(not engine_available("postgres"), reason="no PostgreSQL is installed")
+from tests.sandbox.gcp_managed import Sql
+from tests.sandbox.gcp_rows import PASSWORD, connected, instance, real, rows, write
+from tests.sandbox.gcp_support import PROJECT, Project, refusal
 
 
 @pytest.fixture
 def sql(gcp: Project) -> Sql:
     """A project with Cloud SQL switched on."""
     return Sql(gcp)
-
-
-@contextmanager
-def connected(
-    sql: Sql, name: str = "db", user: str = "postgres", password: str = PASSWORD, base: str = "postgres"
-) -> Any:
-    """A connection to an instance at the address that the API prints."""
-    import psycopg
-
-    host = next(item["ipAddress"] for item in sql.get(name)["ipAddresses"] if item["type"] == "PRIMARY")
-    port = next(
-        item["port"] for item in sql.project.sandbox.control("gcp", "GET", "servers") if item["instance"] == name
-    )
-    ca = str(sql.project.sandbox.ca_bundle)
-    with psycopg.connect(
-        host=host,
-        port=port,
-        user=user,
-        password=password,
-        dbname=base,
-        sslmode="verify-full",
-        sslrootcert=ca,
-        autocommit=True,
-        connect_timeout=5,
-    ) as connection:
-        yield connection
-
-
-def rows(sql: Sql, name: str = "db") -> list[int]:
-    """What the table of the tests holds."""
-    with connected(sql, name) as connection:
-        return [item for (item,) in connection.execute("SELECT n FROM t ORDER BY n").fetchall()]
-
-
-def write(sql: Sql, number: int, name: str = "db") -> None:
-    """Put a row into the table."""
-    with connected(sql, name) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS t (n int)")
-        connection.execute("INSERT INTO t VALUES (%s)", (number,))
-
-
-def instance(sql: Sql, name: str = "db", **settings: Any) -> dict[str, Any]:
-    """An instance with backups and a password."""
-    body = {**sql.body(name, backupConfiguration=BACKUPS, **settings), "rootPassword": PASSWORD}
-    return sql.create(body=body)
 
 
 def runs(sql: Sql, name: str = "db") -> list[dict[str, Any]]:
@@ -302,81 +251,6 @@ def test_backups_go_with_their_instance_unless_retained(sql: Sql) -> None:
     sql.project.sandbox.advance("gcp", 3 * 86400)
     left = backups.ListBackups(parent=f"projects/{PROJECT}").execute()["backups"]
     assert [item["type"] for item in left] == ["AUTOMATED"]
-
-
-def replica(sql: Sql, name: str = "reader", **fields: Any) -> dict[str, Any]:
-    """A read replica of ``db``."""
-    body = {**sql.body(name), "masterInstanceName": "db", **fields}
-    return sql.create(body=body)
-
-
-def test_replicas_need_backups_and_hold_their_primary(sql: Sql) -> None:
-    sql.create()
-    with pytest.raises(HttpError) as caught:
-        replica(sql)
-    assert "automated backups" in caught.value.reason
-    sql.patch(backupConfiguration=BACKUPS)
-    with pytest.raises(HttpError) as caught:
-        replica(sql, databaseVersion="POSTGRES_15")
-    assert "database version" in caught.value.reason
-    found = replica(sql, region="us-central1")
-    assert (found["instanceType"], found["masterInstanceName"]) == ("READ_REPLICA_INSTANCE", f"{PROJECT}:db")
-    assert found["gceZone"].startswith("us-central1")
-    assert sql.get()["replicaNames"] == ["reader"]
-    with pytest.raises(HttpError) as caught:
-        sql.client.instances().delete(project=PROJECT, instance="db").execute()
-    assert "reader" in caught.value.reason
-    sql.well(sql.client.instances().promoteReplica(project=PROJECT, instance="reader"))
-    found = sql.get("reader")
-    assert (found["instanceType"], "masterInstanceName" in found) == ("CLOUD_SQL_INSTANCE", False)
-    assert "replicaNames" not in sql.get()
-
-
-def test_replica_keeps_its_primary_busy(sql: Sql) -> None:
-    instance(sql)
-    sql.project.sandbox.set_profile("realistic", scale=1)
-    body = {**sql.body("reader"), "masterInstanceName": "db"}
-    begun = sql.client.instances().insert(project=PROJECT, body=body).execute()
-    assert (begun["operationType"], begun["targetId"]) == ("CREATE_REPLICA", f"{PROJECT}:db")
-    with pytest.raises(HttpError) as caught:
-        sql.client.instances().restart(project=PROJECT, instance="db").execute()
-    assert refusal(caught) == (409, "operationInProgress")
-
-
-@real
-def test_replica_follows_and_is_promoted(sql: Sql) -> None:
-    import psycopg
-
-    instance(sql)
-    write(sql, 1)
-    replica(sql)
-    write(sql, 2)
-    for _ in eventually():
-        if rows(sql, "reader") == [1, 2]:
-            break
-    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-        write(sql, 3, "reader")
-    sql.well(sql.client.instances().promoteReplica(project=PROJECT, instance="reader"))
-    write(sql, 3, "reader")
-    assert rows(sql) == [1, 2]
-
-
-def eventually() -> Iterator[None]:
-    """Try again for a few seconds."""
-    for _ in range(100):
-        yield
-        time.sleep(0.05)
-    raise AssertionError("it did not come to pass")
-
-
-def test_encrypted_replica_elsewhere_needs_a_key_there(sql: Sql) -> None:
-    name = key(sql.project, agent="gcp-sa-cloud-sql")
-    body = {**sql.body(backupConfiguration=BACKUPS), "diskEncryptionConfiguration": {"kmsKeyName": name}}
-    sql.create(body=body)
-    with pytest.raises(HttpError) as caught:
-        replica(sql, region="us-central1")
-    assert "needs a key of that region" in caught.value.reason
-    assert replica(sql, region=REGION)["diskEncryptionConfiguration"]["kmsKeyName"] == name
 
 
 @real

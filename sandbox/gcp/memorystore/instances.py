@@ -70,7 +70,7 @@ def begin(state: State, data: Data, snapshot: str | None) -> Future[Any] | None:
     real = server(data)
     if real is None:
         return None
-    secure, cluster, rules = tls(data), data["mode"] == "CLUSTER", _rules(data)
+    secure, cluster, rules = tls(data), data["mode"] == "CLUSTER", _rules(state, data)
     parameters = {key: value for key, value in data.get("engineConfigs", {}).items() if key == "maxmemory-policy"}
 
     def work(engine: Any) -> Any:
@@ -82,24 +82,32 @@ def begin(state: State, data: Data, snapshot: str | None) -> Future[Any] | None:
     return state.engines.run(real, work)
 
 
-def _rules(data: Data) -> dict[str, str] | None:
+def _rules(state: State, data: Data) -> dict[str, str] | None:
     """Who may log in to the real server; None = everybody."""
     from ...engines.redis import EVERYTHING, password_rules
 
     if data["authorizationMode"] == "AUTH_DISABLED":
         return None
+    if data["authorizationMode"] == "IAM_AUTH":
+        return {"default": f"{password_rules(*(state.engines.access_tokens() or [uuid()]))} {EVERYTHING}"}
     tokens = {user: [item["token"] for item in found["tokens"].values()] for user, found in data["#users"].items()}
     rules = {user: f"{password_rules(*found)} {EVERYTHING}" for user, found in tokens.items() if found}
-    # With IAM nobody gets in: the server cannot ask Google about access tokens.
     return rules or {"nobody": f"{password_rules(uuid())} {EVERYTHING}"}
 
 
 def refresh_users(state: State, data: Data) -> Future[Any] | None:
     """Let the real server know who may log in now."""
-    real, rules = server(data), _rules(data)
+    real, rules = server(data), _rules(state, data)
     if real is None or rules is None:
         return None
     return state.engines.run(real, lambda engine: engine.set_users(real.id, rules))
+
+
+def refresh_iam(state: State) -> None:
+    """Let caches that trust IAM know the access tokens of now."""
+    for record in state.memorystore.values():
+        if record.data["authorizationMode"] == "IAM_AUTH":
+            refresh_users(state, record.data)
 
 
 def _created(call: Call, record: Record) -> Data:

@@ -13,7 +13,7 @@ from ..listing import page
 from ..managed_lro import EMPTY, check_idle
 from ..state import Record, hex_id, zulu
 from .instances import refresh_users
-from .model import INSTANCES, TYPE, Data, find, find_active
+from .model import INSTANCES, TYPE, Data, find, find_active, shown
 
 _USERS = f"{INSTANCES}.tokenAuthUsers"
 _TOKENS = f"{_USERS}.authTokens"
@@ -66,7 +66,7 @@ def add_user(call: Call) -> Data:
         call,
         record,
         "update",
-        lambda: {"@type": f"{TYPE}TokenAuthUser", **_shown_user(user)},
+        lambda: {"@type": f"{TYPE}Instance", **shown(call, record.data)},
         lambda _: record.data["#users"].pop(name, None),
     )
 
@@ -94,7 +94,8 @@ def add_token(call: Call) -> Data:
         call,
         record,
         "update",
-        lambda: {"@type": f"{TYPE}AuthToken", **{key: token[key] for key in ("name", "createTime", "state")}},
+        # The operation answers with the user; the token is found in the list. Source: Google's client library.
+        lambda: {"@type": f"{TYPE}TokenAuthUser", **_shown_user(user)},
         lambda _: user["tokens"].pop(name, None),
     )
 
