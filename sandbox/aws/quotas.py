@@ -46,6 +46,7 @@ QUOTAS = (
     Quota("eks", "L-6D54EA21", "Managed node groups per cluster", 30),
     Quota("rds", "L-7B6409FD", "DB instances", 40),
     Quota("rds", "L-272F1212", "Manual DB instance snapshots", 100),
+    Quota("elasticache", "L-DFE45DF3", "Nodes per Region", 300),
     Quota("s3", "L-DC2B2D3D", "General purpose buckets", 10000),
     Quota("iam", "L-FE177D64", "Roles per account", 1000),
 )
@@ -53,6 +54,7 @@ _SERVICE_NAMES = {
     "vpc": "Amazon Virtual Private Cloud (Amazon VPC)",
     "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)",
     "eks": "Amazon Elastic Kubernetes Service (Amazon EKS)",
+    "elasticache": "Amazon ElastiCache",
     "rds": "Amazon Relational Database Service (Amazon RDS)",
     "s3": "Amazon Simple Storage Service (Amazon S3)",
     "iam": "AWS Identity and Access Management (IAM)",

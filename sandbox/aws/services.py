@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .ec2 import Ec2
 from .eks import Eks
+from .elasticache import ElastiCache
 from .hooks import Service
 from .iam_principals import Principals
 from .identity import Identity
@@ -21,6 +22,7 @@ def build_services(world: World) -> list[Service]:
     eks = Eks(world, principals)
     secrets = SecretsManager(world)
     rds = Rds(world, principals, secrets.store)
+    caches = ElastiCache(world)
     return [
         ServiceQuotas(world),
         Identity(world),
@@ -30,5 +32,6 @@ def build_services(world: World) -> list[Service]:
         S3(world),
         secrets,
         rds,
-        Tagging(world, eks.store, (secrets, rds)),
+        caches,
+        Tagging(world, eks.store, (secrets, rds, caches)),
     ]
