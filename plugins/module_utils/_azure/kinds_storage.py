@@ -38,6 +38,17 @@ class StorageAccount(ArmResource):
     )
     exposes = {"blob_endpoint": "properties.primaryEndpoints.blob"}
 
+    def check_update(self, observed: Observed, change: Plan) -> str:
+        """Copies move between one zone and several by a migration of hours or days, not by an update (REST reference,
+        StorageAccounts - Customer Initiated Migration)."""
+        have, want = str(at(observed.raw, "sku.name")), str(at(self.desired(), "sku.name"))
+        if ("ZRS" in have) == ("ZRS" in want):
+            return ""
+        return (
+            f"its copies cannot be moved from {have} to {want} by an update. Start Azure's own conversion "
+            f"(az storage account migration start --sku {want}), or give the bucket another azure.storage_account."
+        )
+
     def check_delete(self, observed: Observed) -> str:
         containers = f"{self.path}/blobServices/default/containers"
         found = self.session.patient(

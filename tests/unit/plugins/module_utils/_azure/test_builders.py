@@ -11,7 +11,8 @@ from module_utils._azure.driver import AzureDriver
 from module_utils._engine.clock import SystemClock
 from module_utils._engine.errors import SpecError
 from module_utils._engine.graph import Graph
-from module_utils._engine.plan import Unknown
+from module_utils._engine.plan import Action, Plan, Unknown
+from module_utils._engine.resource import Observed
 from module_utils._spec.cluster import AzureCluster, AzurePool, Cluster, MaintenanceWindow, NodePool, Taint
 from module_utils._spec.network import AzureNetwork, Network, Peering
 from module_utils._spec.object_store import AzureBucket, Bucket, LifecycleRule, ObjectStore
@@ -247,6 +248,15 @@ def test_accounts_are_closed() -> None:
     assert account["properties"]["minimumTlsVersion"] == "TLS1_2"
     assert account["sku"] == {"name": "Standard_LRS"}
     assert one(store(Bucket("models"), site=PROD), "azure.storage.account").desired()["sku"] == {"name": "Standard_ZRS"}
+
+
+def test_copies_do_not_move_between_one_zone_and_several() -> None:
+    account = one(store(Bucket("models", azure=AzureBucket(replication="GRS"))), "azure.storage.account")
+    change = Plan(Action.UPDATE)
+    assert account.check_update(Observed({}, raw={"sku": {"name": "Standard_LRS"}}), change) == ""
+    assert "migration start --sku Standard_GRS" in account.check_update(
+        Observed({}, raw={"sku": {"name": "Standard_ZRS"}}), change
+    )
 
 
 def test_a_customer_key_brings_identity_vault_and_grant() -> None:
