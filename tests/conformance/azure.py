@@ -17,7 +17,7 @@ _OWN = {"id", "name", "type", "systemData", "etag", "eTag"}
 
 
 def _kinds() -> dict[str, type[ArmResource]]:
-    found = {}
+    found: dict[str, type[ArmResource]] = {}
     for module in (kinds_common, kinds_network, kinds_access, kinds_cluster, kinds_storage):
         for item in vars(module).values():
             if isinstance(item, type) and issubclass(item, ArmResource) and getattr(item, "kind", ""):
@@ -60,7 +60,7 @@ def observed(kind: type[ArmResource], raw: dict[str, Any]) -> dict[str, Any]:
 
 def arm_type(path: str) -> str:
     """The type that a path names: "microsoft.network/virtualnetworks/subnets". Empty for lists and operations."""
-    head, found, tail = path.strip("/").rpartition("/providers/")
+    _, found, tail = path.strip("/").rpartition("/providers/")
     if not found:
         return (
             "microsoft.resources/resourcegroups"

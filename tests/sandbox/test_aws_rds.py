@@ -191,7 +191,7 @@ def test_classes_differ_by_region(rds: Rds) -> None:
 
 
 def test_sqlserver_has_a_control_plane_only(rds: Rds) -> None:
-    wanted = {
+    wanted: dict[str, Any] = {
         "Engine": "sqlserver-se",
         "EngineVersion": None,
         "DBInstanceClass": "db.m5.large",

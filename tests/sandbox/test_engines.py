@@ -252,8 +252,9 @@ def connect(address: Address, authority: Authority | None, password: str | None 
     from redis.retry import Retry
 
     options["retry"] = Retry(NoBackoff(), 0)
-    secure = {"ssl": True, "ssl_ca_certs": str(authority.certificate_file)} if authority else {}
-    return redis.Redis(host=address.host, port=address.port, password=password, **secure, **options)
+    if authority:
+        options.update(ssl=True, ssl_ca_certs=str(authority.certificate_file))
+    return redis.Redis(host=address.host, port=address.port, password=password, **options)
 
 
 @needs_redis

@@ -12,7 +12,7 @@ from googleapiclient.errors import HttpError
 from tests.sandbox.gcp_managed import enable, key
 from tests.sandbox.gcp_support import HOME, NUMBER, REGION, Project
 
-AUTOMATIC = {"replication": {"automatic": {}}}
+AUTOMATIC: dict[str, Any] = {"replication": {"automatic": {}}}
 TOPICS = [{"name": f"{HOME}/topics/rotation"}]
 
 

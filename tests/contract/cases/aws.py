@@ -50,8 +50,9 @@ def counted(service: str, operation: str, member: str, **params: Any) -> Callabl
 def _lives(item: Any) -> bool:
     if not isinstance(item, dict):
         return True
-    status = item.get("Status") if isinstance(item.get("Status"), dict) else {}
-    return item.get("State") not in ("deleted", "deleting") and status.get("Code") != "deleted"
+    status = item.get("Status")
+    code = status.get("Code") if isinstance(status, dict) else None
+    return item.get("State") not in ("deleted", "deleting") and code != "deleted"
 
 
 def named(service: str, operation: str, member: str, name: str = BASE, argument: str = "Filters") -> Any:

@@ -80,7 +80,7 @@ def peering(environment: Environment, forward: str = "other") -> Sequence[Resour
     return [pick(built, "azure.network.peering")]
 
 
-DOMAIN = {"azure": {"private_dns_zones": ("platform.internal",)}}
+DOMAIN: dict[str, Any] = {"azure": {"private_dns_zones": ("platform.internal",)}}
 
 NETWORK = [
     Case(
