@@ -20,7 +20,7 @@ def _kinds() -> dict[str, type[ArmResource]]:
     found: dict[str, type[ArmResource]] = {}
     for module in (kinds_common, kinds_network, kinds_access, kinds_cluster, kinds_storage):
         for item in vars(module).values():
-            if isinstance(item, type) and issubclass(item, ArmResource) and getattr(item, "kind", ""):
+            if isinstance(item, type) and issubclass(item, ArmResource) and hasattr(item, "kind"):
                 found[item.type.lower()] = item
     return found
 
