@@ -7,7 +7,12 @@ the clock has passed its end.
 
 More of it: a kind of compute object is one ``Kind`` in ``compute/`` (see ``compute/kinds.py``), the common verbs
 come with it. Another API takes a line in ``discovery.VERSIONS``, one in ``services.SERVICE_OF``, one in
-``core.connection.GCP_APIS`` and a module with its handlers, imported here.
+``core.connection.GCP_APIS`` and a module with its handlers, imported here. Operations of a managed service come with
+``managed_lro``, its addresses with ``psa`` (private services access) or ``networkconnectivity`` (Private Service
+Connect), its keys with ``cmek``, real servers behind its instances with ``engines``.
+
+What a test can set beside faults and time are quotas (``quotas``): some are no quotas of Google's but say how the
+project behaves, such as SQL_DELETED_NAME_DAYS and SQL_REPLICA_LAG_SECONDS.
 """
 
 from __future__ import annotations
