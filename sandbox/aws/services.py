@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .ec2 import Ec2
+from .ecr import Ecr
 from .eks import Eks
 from .elasticache import ElastiCache
 from .hooks import Service
@@ -23,6 +24,7 @@ def build_services(world: World) -> list[Service]:
     secrets = SecretsManager(world)
     rds = Rds(world, principals, secrets.store)
     caches = ElastiCache(world)
+    registries = Ecr(world, principals)
     return [
         ServiceQuotas(world),
         Identity(world),
@@ -33,5 +35,6 @@ def build_services(world: World) -> list[Service]:
         secrets,
         rds,
         caches,
-        Tagging(world, eks.store, (secrets, rds, caches)),
+        registries,
+        Tagging(world, eks.store, (secrets, rds, caches, registries)),
     ]

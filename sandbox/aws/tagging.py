@@ -36,7 +36,7 @@ _EC2_KINDS = {
     "transit_gateways": "transit-gateway",
 }
 # Services whose tags moto does not hold.
-_OWN = ("ec2", "eks", "elasticache", "rds", "secretsmanager")
+_OWN = ("ec2", "ecr", "eks", "elasticache", "rds", "secretsmanager")
 # Prefixes of the ids in those containers; tags of other kinds of things are left alone.
 _FORGOTTEN = frozenset(
     ("vpc", "subnet", "igw", "rtb", "nat", "vpce", "fl", "acl", "eni", "lt", "vol", "snap", "sg", "sgr", "eipalloc")

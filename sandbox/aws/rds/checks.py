@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..iam_principals import Principals
+from ..kms_keys import service_key
 from ..query import is_daily_window, is_weekly_window, windows_overlap
 from ..world import World
 from .catalog import can_fail_over, instance_classes, storage_types
@@ -174,7 +175,7 @@ class Checks:
         """ARN of an enabled encryption key; the service's own when none is named."""
         kms = self._world.kms(region)
         if key is None or key == alias:
-            return default_key(self._world, region, alias)
+            return str(service_key(self._world, region, alias).arn)
         key_id = kms.any_id_to_key_id(key)
         found = kms.keys.get(key_id)
         if found is None or (key.startswith("arn:") and f":{region}:" not in key):
@@ -226,11 +227,3 @@ def identifier(name: str, what: str, longest: int) -> None:
             f"The parameter {what} is not a valid identifier. Identifiers must begin with a letter; must contain only "
             "ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens."
         )
-
-
-def default_key(world: World, region: str, alias: str) -> str:
-    """ARN of a service's own key; moto makes it on its first use, as AWS does."""
-    kms = world.kms(region)
-    key = kms.keys[kms.get_key_id_from_alias(alias)]
-    key.key_manager = "AWS"
-    return str(key.arn)
