@@ -88,7 +88,18 @@ class GcpEmulator:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
+        self._catch_up()
+        try:
+            return await self._handle(request)
+        finally:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Apply what is due by now, and let the engines begin with what it takes."""
         self._state.settle()
+        self._engines.release()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         if request.path == "/token":
             status, data = self._tokens.grant(body)
@@ -98,12 +109,10 @@ class GcpEmulator:
             return _no_such_url(request)
         api = found.method.document.api
         try:
-            answer = await self._answer(request, found, body)
+            return await self._answer(request, found, body)
         except GoogleError as error:
+            self._engines.discard()
             return _json(error.code, error.body(api))
-        finally:
-            self._state.settle()
-        return answer
 
     async def _answer(self, request: web.Request, found: Match, body: bytes) -> web.Response:
         method = found.method

@@ -41,6 +41,7 @@ class Engines:
         self._redis: RedisEngine | None = None
         self._asked: set[str] = set()
         self.servers: dict[str, Server] = {}
+        self._held: list[tuple[PostgresEngine | RedisEngine, Callable[[], None], Future[Any]]] = []
         # Access tokens that are good now: passwords of caches that trust IAM.
         self.access_tokens: Callable[[], list[str]] = list
 
@@ -71,19 +72,45 @@ class Engines:
         return server
 
     def run(self, server: Server | None, work: Callable[[Any], Any]) -> Future[Any] | None:
-        """Let the engine do ``work(engine)`` in its thread, after all it was given before. An address is noted."""
+        """Let the engine do ``work(engine)`` in its thread, after all it was given before. An address is noted.
+
+        It begins with ``release``, at the end of the request: an operation that is to fail takes it back until then.
+        """
         if server is None:
             return None
-        engine = getattr(self, server.kind)
+        engine, future = getattr(self, server.kind), Future[Any]()
 
-        def task() -> Any:
-            result = work(engine)
-            if isinstance(result, Address):
-                server.place(result)
-            return result
+        def task() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = work(engine)
+            except Exception as error:  # whatever it is, the operation ends with it
+                future.set_exception(error)
+            else:
+                if isinstance(result, Address):
+                    server.place(result)
+                future.set_result(result)
 
-        future: Future[Any] = engine.background(task)
+        self._held.append((engine, task, future))
         return future
+
+    def release(self) -> None:
+        """Let all work begin that was given."""
+        held, self._held = self._held, []
+        for engine, task, _ in held:
+            engine.background(task)
+
+    def discard(self) -> None:
+        """Take back what has not begun: the operation that it is for fails."""
+        held, self._held = self._held, []
+        for _, _, future in held:
+            future.cancel()
+            future.set_running_or_notify_cancel()
+
+    def any(self, kind: str) -> Server | None:
+        """A stand-in for work that is about no server; None where there is no engine."""
+        return None if getattr(self, kind) is None else Server(kind, "-")
 
     def drop(self, server: Server | None) -> Future[Any] | None:
         """End a server and forget its data."""
@@ -101,6 +128,7 @@ class Engines:
 
     def reset(self) -> None:
         """End everything."""
+        self.discard()
         self.servers.clear()
         for engine in (self._postgres, self._redis):
             if engine is not None:

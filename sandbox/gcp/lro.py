@@ -33,6 +33,8 @@ def start(
         data["metadata"] = metadata
     operation = Operation(name, now, now + call.context.profile.seconds(duration), state.wall(), data)
     failure = call.context.take_operation_failure(call.method.id)
+    if failure is not None:
+        state.engines.discard()
     state.operations[f"{call.document.api}/{name}"] = operation
 
     def finish() -> None:

@@ -22,6 +22,7 @@ async def _lag(call: Call, instance: Instance) -> float:
     work = (
         call.state.engines.run(real, lambda engine: engine.lag_seconds(real.id)) if real and instance.running else None
     )
+    call.state.engines.release()
     return lag + (await asyncio.wrap_future(work) if work is not None else 0.0)
 
 

@@ -94,6 +94,23 @@ def test_a_real_server_answers_over_tls(sql: Sql) -> None:
 
 
 @real
+def test_what_fails_leaves_the_server_alone(sql: Sql) -> None:
+    instance(sql)
+    for operation in ("sql.users.update", "sql.instances.patch", "sql.databases.insert"):
+        sql.project.sandbox.fault("gcp", operation=f"^{operation}$", kind="fail_operation")
+    users, instances, databases = sql.client.users(), sql.client.instances(), sql.client.databases()
+    for request in (
+        users.update(project=PROJECT, instance="db", name="postgres", body={"password": "other-Secret-9"}),
+        instances.patch(project=PROJECT, instance="db", body={"settings": {"activationPolicy": "NEVER"}}),
+        databases.insert(project=PROJECT, instance="db", body={"name": "app"}),
+    ):
+        assert "error" in sql.done(request.execute())
+    with connected(sql) as connection:
+        assert connection.execute("SELECT datname FROM pg_database WHERE datname = 'app'").fetchall() == []
+    sql.well(databases.insert(project=PROJECT, instance="db", body={"name": "app"}))
+
+
+@real
 def test_a_stopped_instance_does_not_answer(sql: Sql) -> None:
     import psycopg
 

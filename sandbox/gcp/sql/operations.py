@@ -76,6 +76,8 @@ def start(
     }
     operation = Operation(name, now, now + call.context.profile.seconds(duration), state.wall(), data)
     failure = call.context.take_operation_failure(call.method.id)
+    if failure is not None:
+        state.engines.discard()
     state.operations[f"sqladmin/{name}"] = operation
     for instance in instances:
         instance.operation = operation

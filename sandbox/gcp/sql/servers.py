@@ -85,9 +85,7 @@ def snapshot(state: State, instance: Instance, name: str) -> Future[Any] | None:
 
 def forget_snapshot(state: State, name: str) -> None:
     """Remove a copy."""
-    engine: PostgresEngine | None = state.engines.postgres
-    if engine is not None:
-        engine.background(engine.delete_snapshot, name)
+    state.engines.run(state.engines.any("postgres"), lambda engine: engine.delete_snapshot(name))
 
 
 def copy(state: State, source: Instance, instance: Instance) -> Future[Any] | None:
