@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._engine.capability import Built
-from .._engine.errors import NotFound
-from .._engine.resource import Observed, Resource
+from .._engine.resource import Resource
 from .._spec import names
 from .._spec.cluster import Addon as AddonSpec
 from .._spec.cluster import Cluster as ClusterSpec
@@ -24,6 +23,7 @@ from .addons import BEFORE_NODES, DEFAULT_ADDONS, Addon, parse_configuration
 from .client import Session
 from .cluster_checks import problems
 from .eks import LOG_TYPES, Cluster
+from .existing import ExistingKey, ExistingRole
 from .iam import OidcProvider, Role
 from .kms import Key
 from .launch_templates import LaunchTemplate
@@ -33,7 +33,6 @@ from .nodegroups import NodeGroup, ami_type, root_device
 from .policies import cluster_autoscaler, load_balancer_controller, trust, trust_pods
 from .rules import rule
 from .security_groups import SecurityGroup
-from .vpc import Reference
 
 # Add-ons that call AWS: service account and AWS's policy for it (DescribeAddonConfiguration names both).
 IDENTITIES = {
@@ -41,19 +40,6 @@ IDENTITIES = {
     "aws-ebs-csi-driver": ("ebs-csi-controller-sa", "service-role/AmazonEBSCSIDriverPolicy"),
 }
 SYSTEM = "kube-system"
-
-
-class ExistingRole(Reference):
-    """A role that is named by its ARN and not made here."""
-
-    kind = "aws.iam.role"
-
-    def read(self) -> Observed | None:
-        try:
-            found = self.session.call("iam", "get_role", RoleName=self.name.rpartition("/")[2])["Role"]
-        except NotFound:
-            return None
-        return Observed({}, {"id": found["Arn"], "arn": found["Arn"]})
 
 
 def build(session: Session, spec: ClusterSpec, network: Network, network_built: Built) -> Built:
@@ -164,14 +150,15 @@ class _Builder:
         )
         return group
 
-    def _key(self) -> Key | str:
+    def _key(self) -> Resource | str:
         """The key that encrypts secrets. Without encryption no key is wanted gone: a cluster that uses one needs it
         for as long as it lives."""
         spec = self.spec
         if not spec.secrets_encryption:
             return ""
         if spec.encryption_key:
-            return spec.encryption_key
+            given: Resource = self._add(ExistingKey(self.session, spec.encryption_key))
+            return given
         name = names.of(self.session.site, "eks-secrets")
         key: Key = self._add(Key(self.session, name, f"Secrets of the cluster {self.name}"))
         return key

@@ -104,7 +104,7 @@ class Cluster(EksResource):
         needs: Sequence[Resource],
         **kwargs: Any,
     ) -> None:
-        """key: the KMS key's resource, its ARN, or "" for none. settings: members of `desired()` that need nothing."""
+        """key: the KMS key's resource, or "" for none. settings: members of `desired()` that need nothing."""
         keys = [key] if isinstance(key, Resource) else []
         super().__init__(session, name, [role, *subnets, *security_groups, *keys, *needs], **kwargs)
         self.role, self.subnets, self.security_groups = role, list(subnets), list(security_groups)

@@ -14,6 +14,7 @@ from .._spec import names
 from .._spec.network import Network
 from .._spec.site import check
 from .client import Session
+from .existing import ExistingSubnet, ExistingVpc
 from .flow_logs import FlowLog
 from .gateways import ElasticIp, InternetGateway, NatGateway
 from .iam import Role
@@ -24,7 +25,7 @@ from .routes import ANYWHERE, GatewayEndpoint, RouteTable
 from .rules import rule
 from .security_groups import SecurityGroup
 from .subnets import TIERS, Subnet
-from .vpc import ExistingSubnet, ExistingVpc, Vpc
+from .vpc import Vpc
 
 MOST_ZONES = 3  # as many positions as an address block has room for
 
@@ -180,9 +181,16 @@ class _Builder:
     def _peerings(self) -> dict[str, Resource]:
         """The destinations that lie behind peerings."""
         behind: dict[str, Resource] = {}
+        peers: dict[str, ExistingVpc] = {}
         for peering in self.spec.peerings or ():
             name = names.of(self.session.site, "peering", peering.name, limit=128)
-            connection = self._add(VpcPeering(self.session, name, self.vpc, peering))
+            near = (peering.account or self.session.account, peering.region or self.session.region)
+            needs: list[Resource] = []
+            if near == (self.session.account, self.session.region):
+                if peering.network not in peers:
+                    peers[peering.network] = self._add(ExistingVpc(self.session, peering.network))
+                needs = [peers[peering.network]]
+            connection = self._add(VpcPeering(self.session, name, self.vpc, peering, needs))
             behind |= dict.fromkeys(peering.cidrs, connection)
         return behind
 

@@ -17,6 +17,7 @@ from .._spec.site import check
 from .._spec.sizes import environment_default
 from .base import Item
 from .client import Session
+from .existing import ExistingKey
 from .kms import Key
 from .s3 import Bucket
 
@@ -33,7 +34,12 @@ def build(session: Session, spec: ObjectStore) -> Built:
     key = _key(session, spec)
     log_bucket = _log_bucket(session, spec)
     resources += [item for item in (key, log_bucket) if item is not None]
-    buckets = [_bucket(session, item, key, log_bucket) for item in spec.buckets]
+    arns = {str(item.aws.encryption_key_arn) for item in spec.buckets if item.aws.encryption_key_arn}
+    given = {arn: ExistingKey(session, arn) for arn in sorted(arns)}
+    resources += given.values()
+    buckets = [
+        _bucket(session, item, given.get(str(item.aws.encryption_key_arn), key), log_bucket) for item in spec.buckets
+    ]
     resources += buckets
 
     def outputs() -> dict[str, Any]:
@@ -126,16 +132,15 @@ def _log_bucket(session: Session, spec: ObjectStore) -> Bucket | None:
     )
 
 
-def _bucket(session: Session, spec: BucketSpec, key: Key | None, log_bucket: Bucket | None) -> Bucket:
+def _bucket(session: Session, spec: BucketSpec, key: Resource | None, log_bucket: Bucket | None) -> Bucket:
     name = spec.physical_name or names.globally_unique(session.site, spec.name)
     logs_to = log_bucket if spec.access_logs else None
     rules = spec.lifecycle_rules
-    source: Resource | str | None = spec.aws.encryption_key_arn or key
     return Bucket(
         session,
         spec.name,
         name,
-        key=source if spec.encryption == "customer" else None,
+        key=key if spec.encryption == "customer" else None,
         logs_to=logs_to,
         force=spec.force,
         present=spec.state == "present",

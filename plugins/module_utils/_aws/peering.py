@@ -45,8 +45,10 @@ class VpcPeering(Ec2Resource):
     )
     tag_type = "vpc-peering-connection"
 
-    def __init__(self, session: Session, name: str, vpc: Resource, spec: Peering, **kwargs: Any) -> None:
-        super().__init__(session, name, [vpc], **kwargs)
+    def __init__(
+        self, session: Session, name: str, vpc: Resource, spec: Peering, needs: Sequence[Resource] = (), **kwargs: Any
+    ) -> None:
+        super().__init__(session, name, [vpc, *needs], **kwargs)
         self.vpc = vpc
         self.peer = spec.network
         self.account = spec.account or session.account

@@ -26,7 +26,7 @@ _PAGES_A_LOOK = 20
 class Bucket(AwsResource):
     """One bucket with all its configurations.
 
-    settings: members of `desired()` that need nothing. key: resource or ARN of the KMS key, or None for S3's own keys.
+    settings: members of `desired()` that need nothing. key: resource of the KMS key, or None for S3's own keys.
     logs_to: the bucket that takes the access logs, or None. force: it may be deleted with what is in it.
     """
 
@@ -56,13 +56,13 @@ class Bucket(AwsResource):
         bucket: str,
         *,
         settings: dict[str, Any],
-        key: Resource | str | None = None,
+        key: Resource | None = None,
         logs_to: Bucket | None = None,
         force: bool = False,
         needs: Sequence[Resource] = (),
         **kwargs: Any,
     ) -> None:
-        used = [item for item in (key, logs_to) if isinstance(item, Resource)]
+        used = [item for item in (key, logs_to) if item is not None]
         super().__init__(session, name, [*used, *needs], **kwargs)
         self.bucket, self.settings, self.key_source = bucket, settings, key
         self.logs_to, self.force = logs_to, force
@@ -84,7 +84,7 @@ class Bucket(AwsResource):
 
     def desired(self) -> dict[str, Any]:
         source = self.key_source
-        key = source.out("arn") if isinstance(source, Resource) else source
+        key = source.out("arn") if source else None
         customer = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key, "BucketKeyEnabled": True}
         return {
             "Region": self.session.region,

@@ -1,7 +1,7 @@
 # Copyright: multicloud.platform contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The VPC, and a VPC and subnets that are only referred to."""
+"""The VPC."""
 
 from __future__ import annotations
 
@@ -11,61 +11,13 @@ from typing import Any, ClassVar
 from .._engine.errors import CloudError, Conflict
 from .._engine.fields import IMMUTABLE, MUTABLE, Field, Fields
 from .._engine.plan import Plan
-from .._engine.resource import WATCH, Observed, Operation, Resource, Status
-from .base import AwsResource, Ec2Resource, Item, as_dict
+from .._engine.resource import WATCH, Observed, Operation, Status
+from .base import Ec2Resource, Item, as_dict
 from .client import Session
 from .ec2_lists import VPCS, in_vpc, in_vpc_key, vpcs
 from .rules import rules_of, to_permissions
 
 _ATTRIBUTES = ("EnableDnsSupport", "EnableDnsHostnames")
-
-
-class Reference(AwsResource):
-    """An object that is looked at and never changed."""
-
-    fields: ClassVar[Fields] = Fields({})
-
-    def __init__(self, session: Session, name: str, needs: Sequence[Resource] = ()) -> None:
-        super().__init__(session, name, needs, managed=False)
-
-    def desired(self) -> dict[str, Any]:
-        return {}
-
-    def create(self, desired: dict[str, Any]) -> Operation:
-        raise NotImplementedError("only referred to")
-
-    def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
-        raise NotImplementedError("only referred to")
-
-    def delete(self, observed: Observed) -> Operation:
-        raise NotImplementedError("only referred to")
-
-
-class ExistingVpc(Reference):
-    """A VPC named by id, not made here."""
-
-    kind: ClassVar[str] = "aws.ec2.vpc"
-
-    def read(self) -> Observed | None:
-        found = next((item for item in vpcs(self.session) if item["VpcId"] == self.name), None)
-        return None if found is None else Observed({}, _outputs(found))
-
-
-class ExistingSubnet(Reference):
-    """A subnet named by id, in a VPC that is not made here."""
-
-    kind: ClassVar[str] = "aws.ec2.subnet"
-
-    def __init__(self, session: Session, subnet_id: str, vpc: Resource) -> None:
-        super().__init__(session, subnet_id, [vpc])
-        self.vpc = vpc
-
-    def read(self) -> Observed | None:
-        listed = in_vpc(self.session, "subnets", self.vpc.known("id"))
-        found = next((item for item in listed if item["SubnetId"] == self.name), None)
-        if found is None:
-            return None
-        return Observed({}, {"id": self.name, "zone": found["AvailabilityZone"], "cidr": found["CidrBlock"]})
 
 
 class Vpc(Ec2Resource):

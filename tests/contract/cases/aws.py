@@ -172,7 +172,6 @@ NETWORK = [
 
 # -- cluster -----------------------------------------------------------------------------------------------------------
 
-PEOPLE = f"arn:aws:iam::{AWS_ACCOUNT}:user/sandbox"
 ROBOT = f"arn:aws:iam::{AWS_ACCOUNT}:role/{BASE}-eks-cluster"
 DISK = 60
 
@@ -274,7 +273,7 @@ CLUSTER = [
     ),
     Case(
         "access",
-        of_cluster("aws.eks.access_entries", access=(Access(PEOPLE, "edit"), Access(ROBOT, "view"))),
+        of_cluster("aws.eks.access_entries", access=(Access(ROBOT, "view"),)),
         updates=[
             Variant({"access": (Access(ROBOT, "admin"),)}, ("entries",)),
         ],

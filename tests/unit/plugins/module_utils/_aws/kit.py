@@ -36,7 +36,7 @@ def buckets(*options: dict[str, Any], site: Site = SITE) -> Any:
 
 
 def present(built: Any, kind: str) -> list[str]:
-    return [item.name for item in built.resources if item.kind == kind and item.present]
+    return [item.name for item in built.resources if item.kind == kind and item.present and item.managed]
 
 
 def absent(built: Any, kind: str) -> list[str]:
