@@ -6,6 +6,7 @@ import asyncio
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from typing import Any
 
 from aiohttp import web
 from moto.core.exceptions import ServiceException
@@ -13,8 +14,10 @@ from moto.core.exceptions import ServiceException
 from ..core.context import Context
 from ..core.faults import FaultRule
 from . import credentials
+from .elasticache import ElastiCache
 from .errors import AwsError, RawResponse, error_response, throttled
 from .hooks import Hooks, Service
+from .rds import Rds
 from .refusals import refuse_what_the_service_does_not_know
 from .services import build_services
 from .wire import Call, parse, serialize
@@ -68,6 +71,16 @@ class AwsEmulator:
         error.status = rule.status or error.status
         answer = error_response(call.protocol, error)
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+    def servers(self) -> list[dict[str, Any]]:
+        """Real servers behind instances, and where they listen."""
+        found = (
+            item for service in self.services if isinstance(service, (Rds, ElastiCache)) for item in service.servers()
+        )
+        return [
+            {"kind": kind, "instance": instance, "host": address.host, "port": address.port}
+            for kind, instance, address in found
+        ]
 
     def reset(self) -> None:
         """Forget every object."""

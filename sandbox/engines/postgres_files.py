@@ -9,10 +9,12 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .addresses import Address
+from .errors import EngineError
 from .process import Runner, pack, remove, unpack
 from .tools import postgres_directory
 
@@ -41,9 +43,17 @@ _FOREIGN = frozenset({*_FIXED, "listen_addresses", "port", "ssl", "ssl_cert_file
 
 
 def cache_directory() -> Path:
-    """Where templates are kept between runs."""
+    """Where templates are kept between runs: the user's cache, or a directory of ours for users without a home."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "multicloud-sandbox"
+    wanted = (Path(base) if base else Path.home() / ".cache") / "multicloud-sandbox"
+    try:
+        wanted.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        wanted = Path(tempfile.gettempdir()) / f"multicloud-sandbox-{os.geteuid()}"
+        wanted.mkdir(exist_ok=True, mode=0o700)
+    if wanted.stat().st_uid != os.geteuid():
+        raise EngineError(f"{wanted} belongs to somebody else")
+    return wanted
 
 
 class Template:
@@ -72,7 +82,6 @@ class Template:
         unpack(self._archive, target)
 
     def _make(self) -> None:
-        self._archive.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(self._archive.with_suffix(".lock")):
             if self._archive.exists() and self._secret.exists():
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from sandbox.engines import describe, engine_available
+from sandbox.fixture import Sandbox
 from tests.sandbox.aws_support import REGION, Account, refused
 from tests.sandbox.test_aws_recordings import FOLDER, exchanges, paths, recorded_paths
 
@@ -517,6 +519,27 @@ def test_point_in_time(rds: Rds) -> None:
     assert rds.sql("SELECT n FROM t ORDER BY n", "latest") == [(1,), (2,)]
 
 
+def replica_lag(rds: Rds, name: str) -> float:
+    """Seconds, by both ways of asking for a metric."""
+    cloudwatch, now = rds.aws.client("cloudwatch"), datetime.now(UTC)
+    start, end = now - timedelta(minutes=5), now + timedelta(minutes=5)
+    metric = {
+        "Namespace": "AWS/RDS",
+        "MetricName": "ReplicaLag",
+        "Dimensions": [{"Name": "DBInstanceIdentifier", "Value": name}],
+    }
+    statistics = cloudwatch.get_metric_statistics(
+        **metric, StartTime=start, EndTime=end, Period=60, Statistics=["Maximum"]
+    )
+    data = cloudwatch.get_metric_data(
+        MetricDataQueries=[{"Id": "lag", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}],
+        StartTime=start,
+        EndTime=end,
+    )
+    assert data["MetricDataResults"][0]["Values"]
+    return float(statistics["Datapoints"][-1]["Maximum"])
+
+
 @needs_postgres
 def test_replicas(rds: Rds) -> None:
     rds.create(BackupRetentionPeriod=0, StorageEncrypted=True)
@@ -532,6 +555,9 @@ def test_replicas(rds: Rds) -> None:
     assert rds.get()["ReadReplicaDBInstanceIdentifiers"] == ["copy"]
     rds.sql("CREATE TABLE t AS SELECT 7 AS n")
     rds.aws.wait(lambda: rds.sql("SELECT to_regclass('t') IS NOT NULL", "copy") == [(True,)])
+    assert 0 <= replica_lag(rds, "copy") < 60
+    servers = rds.aws.sandbox.control("aws", "GET", "servers")
+    assert {item["instance"].rsplit(":", 1)[1] for item in servers} == {"db", "copy"}
     far = rds.aws.client("rds", "eu-west-1")
     source = rds.get()["DBInstanceArn"]
     with pytest.raises(ClientError, match="without specifying a KMS key"):
@@ -583,6 +609,67 @@ def test_password_port_tls_stop_and_start(rds: Rds) -> None:
     log += (rds.aws.sandbox.directory / "aws.log").read_text()
     assert PASSWORD not in log
     assert "another-password-1" not in log
+
+
+def test_copies_of_snapshots(rds: Rds) -> None:
+    rds.create(StorageEncrypted=True)
+    rds.client.create_db_snapshot(
+        DBInstanceIdentifier="db", DBSnapshotIdentifier="one", Tags=[{"Key": "label", "Value": "x"}]
+    )
+    source = rds.snapshot("one")
+    with pytest.raises(ClientError, match="already exists") as error:
+        rds.client.copy_db_snapshot(SourceDBSnapshotIdentifier="one", TargetDBSnapshotIdentifier="one")
+    assert refused(error) == ("DBSnapshotAlreadyExists", 400)
+    rds.client.copy_db_snapshot(SourceDBSnapshotIdentifier="one", TargetDBSnapshotIdentifier="two", CopyTags=True)
+    assert rds.snapshot("two")["TagList"] == [{"Key": "label", "Value": "x"}]
+    far, key = rds.aws.client("rds", "eu-west-1"), rds.aws.client("kms", "eu-west-1").create_key()["KeyMetadata"]
+    options = {"SourceDBSnapshotIdentifier": source["DBSnapshotArn"], "TargetDBSnapshotIdentifier": "far"}
+    with pytest.raises(ClientError, match="KmsKeyId must be specified"):
+        far.copy_db_snapshot(**options)
+    far.copy_db_snapshot(**options, KmsKeyId=key["KeyId"])
+    find = far.describe_db_snapshots
+    rds.aws.wait(lambda: find()["DBSnapshots"][0]["Status"] == "available", seconds=30)
+    copied = find()["DBSnapshots"][0]
+    assert (copied["SourceRegion"], copied["KmsKeyId"]) == (REGION, key["Arn"])
+    rds.client.delete_db_snapshot(DBSnapshotIdentifier="one")
+    rds.aws.wait(
+        lambda: (
+            [
+                item["DBSnapshotIdentifier"]
+                for item in rds.client.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
+            ]
+            == ["two"]
+        )
+    )
+    rds.client.restore_db_instance_from_db_snapshot(
+        DBInstanceIdentifier="again", DBSnapshotIdentifier="two", DBSubnetGroupName="private"
+    )
+    assert rds.settled("again")["StorageEncrypted"] is True
+
+
+def test_without_a_local_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control plane alone: it says so, and endpoints are names as AWS gives them."""
+    monkeypatch.setenv("SANDBOX_ENGINES", "none")
+    with Sandbox(clouds=("aws",)) as sandbox:
+        assert "control plane alone" in sandbox.control("aws", "GET", "health")["engines"]["postgres"]
+        rds = Rds(Account(sandbox))
+        instance = rds.create(ManageMasterUserPassword=True, MasterUserPassword=None)
+        assert instance["Endpoint"]["Address"].startswith("db.")
+        assert instance["Endpoint"]["Address"].endswith(f".{REGION}.rds.amazonaws.com")
+        rds.client.create_db_snapshot(DBInstanceIdentifier="db", DBSnapshotIdentifier="s")
+        rds.snapshot("s")
+        rds.client.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier="again", DBSnapshotIdentifier="s", DBSubnetGroupName="private"
+        )
+        rds.settled("again")
+        rds.client.restore_db_instance_to_point_in_time(
+            SourceDBInstanceIdentifier="db",
+            TargetDBInstanceIdentifier="third",
+            UseLatestRestorableTime=True,
+            DBSubnetGroupName="private",
+        )
+        rds.settled("third")
+        assert sandbox.control("aws", "GET", "servers") == []
 
 
 # --- recorded answers ---

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...engines import Address
 from ..errors import AwsError
 from ..hooks import Hooks
 from ..wire import Call
@@ -44,6 +45,13 @@ class ElastiCache:
         for part in self._parts:
             part.register(hooks)
         hooks.replace("elasticache.*", _not_emulated)
+
+    def servers(self) -> Iterator[tuple[str, str, Address]]:
+        """Kind, replication group and address of every real server."""
+        for region in self.store.regions.values():
+            for group in region.groups.values():
+                if group.address is not None:
+                    yield "redis", group.document["ARN"], group.address
 
     def tagged(self, region: str) -> Iterator[tuple[str, dict[str, str]]]:
         """ARN and tags of everything in a region."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...engines import Address
 from ..errors import AwsError
 from ..hooks import Hooks
 from ..iam_principals import Principals
@@ -16,6 +17,7 @@ from .checks import Checks
 from .groups import ParameterGroups, SubnetGroups
 from .info import Info
 from .instances import Instances
+from .metrics import Metrics
 from .modifying import Modifications
 from .restores import Restores
 from .snapshots import Snapshots
@@ -38,6 +40,7 @@ class Rds:
             Restores(builder),
             SubnetGroups(self.store),
             ParameterGroups(self.store),
+            Metrics(self.store),
             self._info,
         )
 
@@ -48,6 +51,13 @@ class Rds:
         for part in self._parts:
             part.register(hooks)
         hooks.replace("rds.*", _not_emulated)
+
+    def servers(self) -> Iterator[tuple[str, str, Address]]:
+        """Kind, instance and address of every real server."""
+        for region in self.store.regions.values():
+            for instance in region.instances.values():
+                if instance.address is not None:
+                    yield "postgres", instance.arn, instance.address
 
     def tagged(self, region: str) -> Iterator[tuple[str, dict[str, str]]]:
         """ARN and tags of everything in a region."""

@@ -148,7 +148,8 @@ class Builder:
                 "InvalidVPCNetworkStateFault",
                 f"The DB instance and EC2 security group are in different VPCs. {zone} is not in the DB subnet group.",
             )
-        document["AvailabilityZone"] = zone or zones[0]
+        current = document.get("AvailabilityZone")
+        document["AvailabilityZone"] = zone or (current if current in zones else zones[0])
         document.pop("SecondaryAvailabilityZone", None)
         if document["MultiAZ"]:
             others = [place for place in zones if place != document["AvailabilityZone"]]
