@@ -239,6 +239,9 @@ def check_failed_operation(world: World, case: Case) -> None:
         assert_one(world, case)
 
 
+# Checks that are about waiting too: operations take their real time. In the others they take none.
+WAITING = ("life", "killed", "failed_operation")
+
 CHECKS: dict[str, Check] = {
     name.removeprefix("check_"): function
     for name, function in list(globals().items())

@@ -38,8 +38,8 @@ class World(Protocol):
 
     cloud: str
 
-    def reset(self) -> None:
-        """Forget all objects and faults."""
+    def reset(self, *, waits: bool = True) -> None:
+        """Forget all objects and faults. waits: operations take the time they really take, else none."""
         ...
 
     def environment(self, **site: Any) -> Environment:

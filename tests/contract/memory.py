@@ -55,9 +55,11 @@ class MemoryWorld:
     things: dict[str, Thing] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     calls: list[dict[str, Any]] = field(default_factory=list)
+    waits: bool = True
     _dies_after: int | None = None
 
-    def reset(self) -> None:
+    def reset(self, *, waits: bool = True) -> None:
+        self.waits = waits
         self.things.clear()
         self.faults.clear()
 
@@ -119,7 +121,7 @@ class MemoryWorld:
             assert name not in self.things, f"{name} was made twice"
             failing = self.faults.match_operation(operation)
             reason = (failing.message or "it failed") if failing else ""
-            slow = operation.startswith("cluster.")
+            slow = self.waits and operation.startswith("cluster.")
             self.things[name] = Thing(dict(body or {}), self.clock.now() + (CREATION_SECONDS if slow else 0.0), reason)
         else:
             self.things[name].body.update(body or {})

@@ -15,7 +15,7 @@ from module_utils._spec.cluster import Cluster
 from module_utils._spec.network import Network
 from module_utils._spec.object_store import ObjectStore
 
-from tests.contract.checks import CHECKS, checks_of
+from tests.contract.checks import CHECKS, WAITING, checks_of
 from tests.contract.harness import Case, World
 from tests.contract.worlds import Worlds
 
@@ -49,7 +49,7 @@ def test_contract(cloud: str, case: Case, check: str, worlds: Worlds) -> None:
     if check in case.skip:
         pytest.skip(case.skip[check])
     world: World = worlds.open(cloud)
-    world.reset()
+    world.reset(waits=check in WAITING)
     run: Callable[[World, Case], None] = CHECKS[check]
     run(world, case)
 

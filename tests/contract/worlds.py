@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+import botocore.session
 import urllib3.connectionpool
 from module_utils._capability import driver as driver_for
 from module_utils._spec.site import Credentials, Site
@@ -46,6 +48,23 @@ class SandboxClock:
         self._sandbox.advance(self._cloud, seconds)
 
 
+def _clients_made_once() -> Any:
+    """botocore makes a client out of a large description. It holds nothing of the run that asked for it, so the many
+    runs of the suite share it; sessions, and what they remember, stay apart."""
+    made: dict[Any, Any] = {}
+    make = botocore.session.Session.create_client
+
+    def create_client(self: Any, service_name: str, region_name: str | None = None, **options: Any) -> Any:
+        config = options.get("config")
+        given = {name: str(value) for name, value in options.items() if name != "config"}
+        key = (service_name, region_name, str(given), str(getattr(config, "_user_provided_options", None)))
+        if key not in made:
+            made[key] = make(self, service_name, region_name=region_name, **options)
+        return made[key]
+
+    return mock.patch.object(botocore.session.Session, "create_client", create_client)
+
+
 class SandboxWorld:
     """One emulated cloud with real durations. Its environment variables are in force while it is open."""
 
@@ -54,15 +73,18 @@ class SandboxWorld:
         self.sandbox = Sandbox(clouds=(cloud,), profile="realistic", scale=1.0)
         self.clock = SandboxClock(self.sandbox, cloud)
         self._seen: list[dict[str, Any]] = []
-        self._variables = mock.patch.dict(os.environ, self.sandbox.environment())
-        self._variables.start()
+        self._patches = contextlib.ExitStack()
+        self._patches.enter_context(mock.patch.dict(os.environ, self.sandbox.environment()))
+        if cloud == "aws":
+            self._patches.enter_context(_clients_made_once())
 
     def close(self) -> None:
-        self._variables.stop()
+        self._patches.close()
         self.sandbox.stop()
 
-    def reset(self) -> None:
+    def reset(self, *, waits: bool = True) -> None:
         self.sandbox.reset(self.cloud)
+        self.sandbox.set_profile("realistic" if waits else "instant", scale=1.0, cloud=self.cloud)
 
     def environment(self, **site: Any) -> Environment:
         members = {
