@@ -153,8 +153,8 @@ def pack(source: Path, archive: Path) -> None:
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Put what was packed into a directory, with owners and modes."""
-    _tar("-xpf", str(archive), "-C", str(target))
+    """Put what was packed into a directory, with owners and modes. pg_basebackup names an owner of its own liking."""
+    _tar("-xpf", str(archive), "--numeric-owner", "-C", str(target))
 
 
 def _tar(*arguments: str) -> None:
