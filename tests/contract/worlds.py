@@ -119,7 +119,7 @@ class SandboxWorld:
 
         def urlopen(pool: Any, *args: Any, **kwargs: Any) -> Any:
             answer = send(pool, *args, **kwargs)
-            if sum(entry["write"] for entry in self.journal(begun)) >= writes:
+            if sum(entry["write"] and entry["status"] < 400 for entry in self.journal(begun)) >= writes:
                 raise Killed
             return answer
 

@@ -289,7 +289,7 @@ CLUSTER = [
         of_cluster("aws.eks.addon", "vpc-cni"),
         updates=[
             Variant({"network_policy": False}, ("configurationValues",)),
-            Variant({"aws": AwsCluster(addons=(Addon("vpc-cni", version="v1.20.4-eksbuild.2"),))}, ("addonVersion",)),
+            Variant({"aws": AwsCluster(addons=(Addon("vpc-cni", version="v1.20.5-eksbuild.1"),))}, ("addonVersion",)),
         ],
         count=eks_count("list_addons", "addons"),
         operation=r"^eks\.CreateAddon$",
