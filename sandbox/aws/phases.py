@@ -39,6 +39,10 @@ class Life:
     phases: list[Phase] = field(default_factory=list)
     reason: str | None = None
 
+    def work(self) -> Future[Any] | None:
+        """What is being done on this machine for the present phase; lets another object wait for it."""
+        return self.phases[0].work if self.phases else None
+
     @property
     def status(self) -> str:
         """What the object's description shows."""

@@ -47,7 +47,8 @@ class Snapshots:
         phase = store.phase(call, "creating", "elasticache.snapshot")
         tags = tags_of(wanted.get("Tags")) or dict(group.tags)
         snapshot = store.take(group, name, "manual", phase, tags)
-        group.life.enter(store.context, Phase("snapshotting", "elasticache.snapshot"))
+        busy = Phase("snapshotting", "elasticache.snapshot", begin=snapshot.life.work, failed_status="available")
+        group.life.enter(store.context, busy)
         return {"Snapshot": shown(snapshot)}
 
     def _group(self, call: Call) -> Group:

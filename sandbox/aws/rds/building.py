@@ -206,8 +206,7 @@ class Builder:
         phase.on_failure = lambda reason: store.record(instance, f"DB instance creation failed. {reason}", "failure")
         phases = [phase]
         if instance.document["BackupRetentionPeriod"]:
-            # The status shows while the first backup is taken; the backup itself has its own life.
-            phases.append(Phase("backing-up", "rds.instance.first_backup"))
+            phases.append(Phase("backing-up", "rds.instance.first_backup", begin=lambda: self._first_backup(instance)))
         instance.life.enter(store.context, *phases)
 
     def _created(self, instance: Instance) -> None:
@@ -217,9 +216,11 @@ class Builder:
         if instance.secret is not None:
             instance.secret.status = "active"
         self.store.record(instance, "DB instance created", "creation")
-        if document["BackupRetentionPeriod"]:
-            self.store.automated_backup(instance)
         make_log_groups(self.store, instance)
+
+    def _first_backup(self, instance: Instance) -> Future[Any] | None:
+        snapshot = self.store.automated_backup(instance)
+        return snapshot.life.work() if snapshot is not None else None
 
     def new_instance(
         self,

@@ -55,7 +55,8 @@ class Snapshots:
             tags = dict(instance.tags)
         phase = self._store.phase(call, "creating", "rds.snapshot.create")
         snapshot = self._store.take(instance, name, "manual", tags, phase)
-        instance.life.enter(self._store.context, Phase("backing-up", "rds.snapshot.create"))
+        backing_up = Phase("backing-up", "rds.snapshot.create", begin=snapshot.life.work, failed_status="available")
+        instance.life.enter(self._store.context, backing_up)
         return {"DBSnapshot": describe_snapshot(self._store, snapshot)}
 
     def _free_name(self, call: Call, name: str, what: str) -> str:

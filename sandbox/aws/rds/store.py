@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from ...engines import PostgresEngine, postgres_engine
@@ -121,8 +122,6 @@ class Store:
         found = self.regions.get(region)
         if found is None:
             return
-        for snapshot in list(found.snapshots.values()):
-            snapshot.life.settle(self.context)
         now = self.context.clock.now()
         for instance in list(found.instances.values()):
             instance.life.settle(self.context)
@@ -131,6 +130,9 @@ class Store:
             if not instance.life.phases and instance.life.resting == "available":
                 for duty in self.daily:
                     duty(instance)
+        # After the instances: one that waited for its backup shows what it can be restored to.
+        for snapshot in list(found.snapshots.values()):
+            snapshot.life.settle(self.context)
 
     def _backup_when_due(self, instance: Instance) -> None:
         if instance.next_backup is not None and self.world.clock.wall() >= instance.next_backup:
@@ -144,8 +146,16 @@ class Store:
 
     # --- backups ---
 
-    def take(self, instance: Instance, name: str, kind: str, tags: dict[str, str], phase: Phase) -> Snapshot:
-        """Begin a snapshot of an instance; ``phase`` says how long it takes and how it ends."""
+    def take(
+        self,
+        instance: Instance,
+        name: str,
+        kind: str,
+        tags: dict[str, str],
+        phase: Phase,
+        then: Callable[[], None] | None = None,
+    ) -> Snapshot:
+        """Begin a snapshot of an instance; ``phase`` says how long it takes and how it ends, ``then`` what follows."""
         document = self._snapshot_document(instance, name, kind, tags)
         settings = {
             key: instance.document.get(key)
@@ -174,6 +184,8 @@ class Store:
         def complete() -> None:
             document["PercentProgress"] = 100
             document["SnapshotCreateTime"] = document["OriginalSnapshotCreateTime"] = self.world.clock.wall()
+            if then is not None:
+                then()
 
         phase.finish = complete
         self.regions[instance.region].snapshots[name] = snapshot
@@ -211,22 +223,28 @@ class Store:
                 document[key] = of[key]
         return document
 
-    def automated_backup(self, instance: Instance) -> None:
-        """The daily backup, or the first one; those past their retention go."""
+    def automated_backup(self, instance: Instance) -> Snapshot | None:
+        """The daily backup, or the first one; those past their retention go. None when there is one of this minute."""
         now = self.world.clock.wall()
         name = f"rds:{instance.name}-{now:%Y-%m-%d-%H-%M}"
         region = self.regions[instance.region]
+        made: Snapshot | None = None
         if name not in region.snapshots:
             tags = dict(instance.tags) if instance.document["CopyTagsToSnapshot"] else {}
-            self.take(instance, name, "automated", tags, Phase("creating", "rds.instance.first_backup"))
-        if instance.first_backup is None:
-            instance.first_backup = now
+            phase = Phase("creating", "rds.instance.first_backup")
+            made = self.take(instance, name, "automated", tags, phase, partial(self._first_backup, instance))
         instance.next_backup = next_daily(instance.document["PreferredBackupWindow"], now)
         oldest = now - timedelta(days=instance.document["BackupRetentionPeriod"])
         for snapshot in self.automated_of(instance):
             created = snapshot.document.get("SnapshotCreateTime")
             if created is not None and created < oldest:
                 self.remove_snapshot(snapshot)
+        return made
+
+    def _first_backup(self, instance: Instance) -> None:
+        """The instance can be restored to any moment from the end of its first backup on."""
+        if instance.first_backup is None and instance.document["BackupRetentionPeriod"]:
+            instance.first_backup = self.world.clock.wall()
 
     def automated_of(self, instance: Instance) -> list[Snapshot]:
         """The automated snapshots of an instance, oldest first."""
