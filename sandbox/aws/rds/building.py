@@ -206,7 +206,9 @@ class Builder:
         phase.on_failure = lambda reason: store.record(instance, f"DB instance creation failed. {reason}", "failure")
         phases = [phase]
         if instance.document["BackupRetentionPeriod"]:
-            phases.append(Phase("backing-up", "rds.instance.first_backup", begin=lambda: self._first_backup(instance)))
+            backing_up = Phase("backing-up", "rds.instance.first_backup", failed_status="available")
+            backing_up.begin = lambda: self._first_backup(instance)
+            phases.append(backing_up)
         instance.life.enter(store.context, *phases)
 
     def _created(self, instance: Instance) -> None:
