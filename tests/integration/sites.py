@@ -31,8 +31,8 @@ CAPABILITIES: dict[str, Any] = {
     },
     "object_store": {
         "buckets": [
-            {"name": "models", "force": True},  # S3 writes access logs beside them: removal needs the word
-            {"name": "logs", "force": True, "lifecycle_rules": [{"name": "expire", "expire_after_days": 90}]},
+            {"name": "models"},
+            {"name": "logs", "lifecycle_rules": [{"name": "expire", "expire_after_days": 90}]},
         ]
     },
 }

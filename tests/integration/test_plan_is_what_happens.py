@@ -12,8 +12,8 @@ from tests.integration import sites
 
 GENERAL = {"name": "general", "min_size": 2, "max_size": 4}
 BATCH = {"name": "batch", "min_size": 0, "max_size": 3, "labels": {"tier": "batch"}}
-MODELS = {"name": "models", "force": True}
-LOGS = {"name": "logs", "force": True, "lifecycle_rules": [{"name": "expire", "expire_after_days": 90}]}
+MODELS = {"name": "models"}
+LOGS = {"name": "logs", "lifecycle_rules": [{"name": "expire", "expire_after_days": 90}]}
 
 # Each on top of the ones before: what changes, and how many clouds can be told apart by it is up to the clouds.
 UPDATES: list[tuple[str, dict[str, Any]]] = [
