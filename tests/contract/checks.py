@@ -23,6 +23,7 @@ from .harness import (
     acts,
     assert_gone,
     assert_one,
+    carried_out,
     compare,
     counted,
     cumulated,
@@ -153,8 +154,7 @@ def creation_writes(world: World, case: Case) -> list[str]:
     parents(world, case)
     before = last(world)
     done(run(world, case))
-    # What the cloud refused (a role that it does not see yet) was not carried out.
-    found = [entry["operation"] for entry in writes(world, before) if entry.get("status", 200) < 400]
+    found = [entry["operation"] for entry in writes(world, before) if carried_out(entry)]
     assert found, "creation wrote nothing"
     remove_target(world, case)
     return found

@@ -172,6 +172,11 @@ def writes(world: World, since: int) -> list[dict[str, Any]]:
     return [entry for entry in world.journal(since) if entry["write"]]
 
 
+def carried_out(entry: Mapping[str, Any]) -> bool:
+    """Whether a logged request changed something. What the cloud refused (a role that it does not see yet) did not."""
+    return bool(entry["write"]) and int(entry["status"]) < 400
+
+
 def parents(world: World, case: Case, options: Mapping[str, Any] | None = None) -> None:
     """Bring everything but the target into being."""
     environment = world.environment()
