@@ -95,7 +95,9 @@ class MemoryWorld:
         write = not operation.endswith(".get")
         rule = self.faults.match(operation, "POST" if write else "GET", f"/{name}")
         kind = rule.kind if rule else None
-        self.calls.append({"seq": len(self.calls) + 1, "operation": operation, "write": write, "fault": kind})
+        status = {"throttle": 429, "error": 500, "drop": 0, "drop_after": 0}.get(kind or "", 200)
+        entry = {"seq": len(self.calls) + 1, "operation": operation, "write": write, "status": status, "fault": kind}
+        self.calls.append(entry)
         if kind == "throttle":
             raise Throttled("slow down", code="TooManyRequests", status=429, retry_after=3)
         if kind in ("error", "drop"):

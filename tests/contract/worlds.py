@@ -18,7 +18,7 @@ from module_utils._spec.site import Credentials, Site
 from sandbox.core.connection import AWS_ACCOUNT, AWS_REGION, AZURE_SUBSCRIPTION, GCP_PROJECT
 from sandbox.fixture import Sandbox
 
-from .harness import Environment, Killed, World
+from .harness import Environment, Killed, World, carried_out
 from .memory import MemoryWorld
 
 SITES: dict[str, dict[str, Any]] = {
@@ -119,7 +119,7 @@ class SandboxWorld:
 
         def urlopen(pool: Any, *args: Any, **kwargs: Any) -> Any:
             answer = send(pool, *args, **kwargs)
-            if sum(entry["write"] and entry["status"] < 400 for entry in self.journal(begun)) >= writes:
+            if sum(carried_out(entry) for entry in self.journal(begun)) >= writes:
                 raise Killed
             return answer
 
