@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import importlib
 import importlib.util
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import botocore.session
 import pytest
 from module_utils._engine.graph import Graph
 from module_utils._spec.arguments import build
@@ -32,9 +34,15 @@ def _cases() -> list[tuple[str, Case]]:
 
 
 @pytest.fixture(scope="session")
-def worlds() -> Iterator[Worlds]:
-    with Worlds() as opened:
-        yield opened
+def started() -> Iterator[Worlds]:
+    with Worlds() as worlds:
+        yield worlds
+
+
+@pytest.fixture
+def worlds(started: Worlds) -> Iterator[Worlds]:
+    yield started
+    started.leave()
 
 
 @pytest.mark.parametrize(
@@ -52,6 +60,14 @@ def test_contract(cloud: str, case: Case, check: str, worlds: Worlds) -> None:
     world.reset(waits=check in WAITING)
     run: Callable[[World, Case], None] = CHECKS[check]
     run(world, case)
+
+
+def test_a_world_leaves_nothing_behind_in_the_process(started: Worlds) -> None:
+    before = dict(os.environ), botocore.session.Session.create_client
+    started.open("aws")
+    assert (dict(os.environ), botocore.session.Session.create_client) != before
+    started.leave()
+    assert (dict(os.environ), botocore.session.Session.create_client) == before
 
 
 def test_names_of_cases_are_unique() -> None:

@@ -48,10 +48,9 @@ class SandboxClock:
         self._sandbox.advance(self._cloud, seconds)
 
 
-def _clients_made_once() -> Any:
+def _clients_made_once(made: dict[Any, Any]) -> Any:
     """botocore makes a client out of a large description. It holds nothing of the run that asked for it, so the many
-    runs of the suite share it; sessions, and what they remember, stay apart."""
-    made: dict[Any, Any] = {}
+    runs of the suite share it in `made`; sessions, and what they remember, stay apart."""
     make = botocore.session.Session.create_client
 
     def create_client(self: Any, service_name: str, region_name: str | None = None, **options: Any) -> Any:
@@ -66,21 +65,23 @@ def _clients_made_once() -> Any:
 
 
 class SandboxWorld:
-    """One emulated cloud with real durations. Its environment variables are in force while it is open."""
+    """One emulated cloud with real durations."""
 
     def __init__(self, cloud: str) -> None:
         self.cloud = cloud
         self.sandbox = Sandbox(clouds=(cloud,), profile="realistic", scale=1.0)
         self.clock = SandboxClock(self.sandbox, cloud)
         self._seen: list[dict[str, Any]] = []
-        self._patches = contextlib.ExitStack()
-        self._patches.enter_context(mock.patch.dict(os.environ, self.sandbox.environment()))
-        if cloud == "aws":
-            self._patches.enter_context(_clients_made_once())
+        self._clients: dict[Any, Any] = {}
 
-    def close(self) -> None:
-        self._patches.close()
-        self.sandbox.stop()
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """What the process of a test has, and no other test: the environment variables, the shared clients."""
+        with contextlib.ExitStack() as patches:
+            patches.enter_context(mock.patch.dict(os.environ, self.sandbox.environment()))
+            if self.cloud == "aws":
+                patches.enter_context(_clients_made_once(self._clients))
+            yield
 
     def reset(self, *, waits: bool = True) -> None:
         self.sandbox.reset(self.cloud)
@@ -128,21 +129,30 @@ class SandboxWorld:
 
 
 class Worlds:
-    """Clouds, each started when first asked for."""
+    """Clouds, each started when first asked for, and in force until `leave`."""
 
     def __init__(self) -> None:
-        self._open: dict[str, World] = {}
+        self._started: dict[str, SandboxWorld] = {}
+        self._memory = MemoryWorld()
+        self._in_force = contextlib.ExitStack()
 
     def __enter__(self) -> Worlds:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for world in self._open.values():
-            if isinstance(world, SandboxWorld):
-                world.close()
-        self._open.clear()
+        self.leave()
+        for world in self._started.values():
+            world.sandbox.stop()
+        self._started.clear()
 
     def open(self, cloud: str) -> World:
-        if cloud not in self._open:
-            self._open[cloud] = MemoryWorld() if cloud == "memory" else SandboxWorld(cloud)
-        return self._open[cloud]
+        if cloud == "memory":
+            return self._memory
+        if cloud not in self._started:
+            self._started[cloud] = SandboxWorld(cloud)
+        world = self._started[cloud]
+        self._in_force.enter_context(world.in_force())
+        return world
+
+    def leave(self) -> None:
+        self._in_force.close()
