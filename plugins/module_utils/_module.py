@@ -17,14 +17,28 @@ from typing import Any, Literal
 from ._engine.errors import CloudError
 from ._engine.report import Entry, Report
 from ._engine.settings import Event
+from ._run import CAPABILITIES as ORDER
 from ._run import Options, Wanted, execute
 from ._spec.arguments import argument_spec, build
+from ._spec.cache import Cache
 from ._spec.cluster import Cluster
+from ._spec.database import Database
 from ._spec.network import Network
 from ._spec.object_store import ObjectStore
+from ._spec.registry import Registry
+from ._spec.secret_store import SecretStore
 from ._spec.site import Site
 
-CAPABILITIES: dict[str, type] = {"network": Network, "cluster": Cluster, "object_store": ObjectStore}
+_SPECS: dict[str, type] = {
+    "network": Network,
+    "secret_store": SecretStore,
+    "cluster": Cluster,
+    "database": Database,
+    "cache": Cache,
+    "registry": Registry,
+    "object_store": ObjectStore,
+}
+CAPABILITIES: dict[str, type] = {name: _SPECS[name] for name in ORDER}
 
 # What each module takes and what it manages. A capability that is taken and not managed is referred to.
 TAKES: dict[str, tuple[str, ...]] = {
@@ -32,9 +46,19 @@ TAKES: dict[str, tuple[str, ...]] = {
     "site_info": tuple(CAPABILITIES),
     "network": ("network",),
     "cluster": ("network", "cluster"),
+    "secret_store": ("secret_store",),
+    "database": ("network", "secret_store", "database"),
+    "cache": ("network", "secret_store", "cache"),
+    "registry": ("registry",),
     "object_store": ("object_store",),
 }
-MANAGES: dict[str, tuple[str, ...]] = {**TAKES, "cluster": ("cluster",)}
+TAKES |= {f"{name}_info": TAKES[name] for name in ("secret_store", "database", "cache", "registry")}
+# What a capability needs besides itself.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "cluster": ("network",),
+    "database": ("network", "secret_store"),
+    "cache": ("network", "secret_store"),
+}
 
 # The library to install, by the first part of the import that failed.
 _LIBRARIES = {
@@ -42,6 +66,7 @@ _LIBRARIES = {
     "botocore": "boto3",
     "google": "google-auth",
     "requests": "requests",
+    "psycopg": "psycopg",
     "azure": "azure-identity and azure-mgmt-resource",
 }
 
@@ -53,6 +78,7 @@ class Run:
     state: Literal["present", "absent"] = "present"
     adopt: bool = False
     allow_replace: bool = False
+    allow_disruption: bool = False
     wait_timeout: int = 3600
     retry_timeout: int = 180
     progress_file: str | None = field(default=None, metadata={"type": "path"})
@@ -62,7 +88,10 @@ class Run:
 class Selection:
     """Module options of `site` and `site_info` that say what a call is about."""
 
-    only: tuple[Literal["network", "cluster", "object_store"], ...] | None = None
+    only: (
+        tuple[Literal["network", "secret_store", "cluster", "database", "cache", "registry", "object_store"], ...]
+        | None
+    ) = None
 
 
 @dataclass
@@ -79,9 +108,12 @@ def arguments(module: str) -> dict[str, dict[str, Any]]:
     spec = argument_spec(Site)
     for name in TAKES[module]:
         spec[name] = {"type": "dict", "options": argument_spec(CAPABILITIES[name])}
-        if module in CAPABILITIES:
-            spec[name]["required"] = True
-    if module == "site_info":
+    own = capability_of(module)
+    if own:
+        spec[own]["required"] = True
+        for name in NEEDS.get(own, ()):
+            spec[name]["required"] = name == "network"
+    if is_info(module):
         spec["retry_timeout"] = argument_spec(Run)["retry_timeout"]
     else:
         spec |= argument_spec(Run)
@@ -92,20 +124,29 @@ def arguments(module: str) -> dict[str, dict[str, Any]]:
     return spec
 
 
+def is_info(module: str) -> bool:
+    """Whether the module only reads."""
+    return module.endswith("_info")
+
+
+def capability_of(module: str) -> str | None:
+    """The one capability that a module is about; None for those that are about a whole site."""
+    name = module.removesuffix("_info")
+    return name if name in CAPABILITIES else None
+
+
 def wanted(module: str, params: Mapping[str, Any]) -> Wanted:
     """What the arguments ask for."""
     given: dict[str, Any] = {
         name: build(CAPABILITIES[name], params[name]) for name in TAKES[module] if params.get(name) is not None
     }
-    managed = set(MANAGES[module]) & set(params.get("only") or CAPABILITIES)
-    refers = "cluster" in managed and "cluster" in given
-    return Wanted(
-        site=build(Site, params),
-        network=given.get("network") if "network" in managed or refers else None,
-        cluster=given.get("cluster") if "cluster" in managed else None,
-        object_store=given.get("object_store") if "object_store" in managed else None,
-        network_managed="network" in managed,
-    )
+    own = capability_of(module)
+    if own is None and "secret_store" not in given and not given.keys().isdisjoint({"database", "cache"}):
+        given["secret_store"] = SecretStore()  # their credentials need a place
+    managed = {own} if own else set(params.get("only") or CAPABILITIES)
+    needed = {need for name in managed & given.keys() for need in NEEDS.get(name, ())}
+    taken = {name: spec for name, spec in given.items() if name in managed | needed}
+    return Wanted(site=build(Site, params), refers=frozenset(needed - managed), **taken)
 
 
 def carry_out(
@@ -132,14 +173,14 @@ def carry_out(
             result["msg"] = f"Unexpected {type(error).__name__}: {error} ({_where(error)})"
     else:
         result.update(report.as_dict())
-        if module == "site_info":
+        if is_info(module):
             result.update(changed=False, resources=_survey(report), problems=report.warnings)
         else:
             outcome.warnings += report.warnings
         if report.failed:
             outcome.failed = True
             result["msg"] = report.summary()
-    if module == "site_info":
+    if is_info(module):
         result.pop("diff")
         result.setdefault("problems", [])
     if progress.trouble:
@@ -171,8 +212,9 @@ def _where(error: Exception) -> str:
 
 
 def _options(module: str, params: Mapping[str, Any], check: bool) -> Options:
-    if module == "site_info":
-        return Options(check=True, tolerant=True, find_orphans=True, retry_timeout=params["retry_timeout"])
+    if is_info(module):
+        whole = capability_of(module) is None
+        return Options(check=True, tolerant=True, find_orphans=whole, retry_timeout=params["retry_timeout"])
     run = build(Run, params)
     chosen = {item.name: getattr(run, item.name) for item in fields(run) if item.name != "progress_file"}
     return Options(check=check, find_orphans=bool(params.get("find_orphans")), **chosen)

@@ -17,36 +17,47 @@ from ._engine.report import Report
 from ._engine.retry import retry_call
 from ._engine.settings import Notify, Settings
 from ._spec.arguments import as_dict
+from ._spec.cache import Cache
 from ._spec.cluster import Cluster
+from ._spec.database import Database
 from ._spec.network import Network
 from ._spec.object_store import ObjectStore
+from ._spec.registry import Registry
+from ._spec.secret_store import SecretStore
 from ._spec.site import Site, check
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What one call is about. A capability that is None is not touched. network_managed: False when the network is
-    only referred to (the `cluster` module)."""
+    """What one call is about. A capability that is None is not touched. refers: those that others need and that are
+    themselves left alone (the network, for the `cluster` module)."""
 
     site: Site
     network: Network | None = None
+    secret_store: SecretStore | None = None
     cluster: Cluster | None = None
+    database: Database | None = None
+    cache: Cache | None = None
+    registry: Registry | None = None
     object_store: ObjectStore | None = None
-    network_managed: bool = True
+    refers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the run behaves; the same names as the module options. Times are seconds. tolerant: as in Settings."""
+    """How the run behaves; the same names as the module options. Times are seconds. tolerant: as in Settings; reapply:
+    as in the drivers' `database`."""
 
     state: Literal["present", "absent"] = "present"
     check: bool = False
     adopt: bool = False
     allow_replace: bool = False
+    allow_disruption: bool = False
     wait_timeout: int = 3600
     retry_timeout: int = 180
     find_orphans: bool = False
     tolerant: bool = False
+    reapply: bool = False
 
 
 def execute(
@@ -61,11 +72,9 @@ def execute(
     site, clock = wanted.site, clock or SystemClock()
     begun = clock.now()
     check(site.validate())
-    network = wanted.network.resolve(site) if wanted.network else None
-    cluster = wanted.cluster.resolve(site) if wanted.cluster else None
-    store = wanted.object_store.resolve(site) if wanted.object_store else None
+    specs = _resolved(wanted)
     driver = driver or driver_for(site, clock)
-    built = _build(driver, wanted, network, cluster, store)
+    built = _build(driver, wanted, specs, options)
     graph = Graph(resource for part in built.values() for resource in part.resources)
     check(retry_call(driver.verify, clock, timeout=options.retry_timeout))
     settings = Settings(
@@ -74,6 +83,8 @@ def execute(
         check=options.check,
         adopt=options.adopt,
         allow_replace=options.allow_replace,
+        guard_disruption=site.environment == "prod",
+        allow_disruption=options.allow_disruption,
         wait_timeout=options.wait_timeout,
         retry_timeout=options.retry_timeout,
         tolerant=options.tolerant,
@@ -90,33 +101,56 @@ def execute(
         entry.started += prepared  # counted from the beginning of this call, like report.seconds
     if options.state == "present":
         report.outputs = {name: part.outputs() for name, part in built.items()}
+        network = specs.get("network")
         if network is not None and not network.existing:
             report.outputs["network"]["addresses"] = network.allocate(site).as_dict()
-    report.outputs["resolved"] = {
-        name: as_dict(spec)
-        for name, spec in (("network", network), ("cluster", cluster), ("object_store", store))
-        if spec is not None
-    }
+    report.outputs["resolved"] = {name: as_dict(spec) for name, spec in specs.items() if name in built}
     if options.find_orphans and not report.failed:
         known = _known(graph, options)
-        report.orphans = retry_call(lambda: driver.orphans(known), clock, timeout=options.retry_timeout)
+        found = retry_call(lambda: driver.orphans(known), clock, timeout=options.retry_timeout)
+        report.orphans = [each for each in found if "kept" not in each]
+        report.kept = [each for each in found if "kept" in each]
     report.seconds = clock.now() - begun
     return report
 
 
-def _build(
-    driver: Driver, wanted: Wanted, network: Network | None, cluster: Cluster | None, store: ObjectStore | None
-) -> dict[str, Built]:
+# In the order of their making; what stands later may need what stands earlier.
+CAPABILITIES = ("network", "secret_store", "cluster", "database", "cache", "registry", "object_store")
+
+
+def _resolved(wanted: Wanted) -> dict[str, Any]:
+    """The specifications that the call names, and those that others need although it does not name them."""
+    named = {name: getattr(wanted, name) for name in CAPABILITIES}
+    stores = named["database"] is not None or named["cache"] is not None
+    if named["network"] is None and (stores or named["cluster"] is not None):
+        named["network"] = Network()
+    if named["secret_store"] is None and stores:
+        named["secret_store"] = SecretStore()
+    return {name: spec.resolve(wanted.site) for name, spec in named.items() if spec is not None}
+
+
+def _build(driver: Driver, wanted: Wanted, specs: dict[str, Any], options: Options) -> dict[str, Built]:
+    def managed(name: str) -> bool:
+        return getattr(wanted, name) is not None and name not in wanted.refers
+
     built: dict[str, Built] = {}
-    if network is None and cluster is not None:
-        network = Network().resolve(wanted.site)
+    network = specs.get("network")
     if network is not None:
-        managed = wanted.network is not None and wanted.network_managed and not network.existing
-        built["network"] = driver.network(network, managed=managed)
-    if cluster is not None:
-        built["cluster"] = driver.cluster(cluster, network, built["network"])
-    if store is not None:
-        built["object_store"] = driver.object_store(store)
+        built["network"] = driver.network(network, managed=managed("network") and not network.existing)
+    if "secret_store" in specs:
+        built["secret_store"] = driver.secret_store(specs["secret_store"], managed=managed("secret_store"))
+    if "cluster" in specs:
+        built["cluster"] = driver.cluster(specs["cluster"], network, built["network"])
+    if "database" in specs:
+        built["database"] = driver.database(
+            specs["database"], network, built["network"], built["secret_store"], reapply=options.reapply
+        )
+    if "cache" in specs:
+        built["cache"] = driver.cache(specs["cache"], network, built["network"], built["secret_store"])
+    if "registry" in specs:
+        built["registry"] = driver.registry(specs["registry"], built.get("cluster"))
+    if "object_store" in specs:
+        built["object_store"] = driver.object_store(specs["object_store"])
     return built
 
 

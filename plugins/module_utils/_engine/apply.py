@@ -85,6 +85,7 @@ class Converger:
             action=planned.action,
             changes=planned.plan.changes,
             note=planned.note,
+            disruptive=planned.disruptive,
             needs=tuple(sorted(self.graph.needs[key])),
             lock=planned.resource.lock or "",
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .backups import History
 from .resource import Resource
 from .survey import Planned
 
@@ -42,9 +43,36 @@ class Driver(Protocol):
     def object_store(self, spec: Any) -> Built:
         """spec: resolved `_spec.object_store.ObjectStore`."""
 
+    def secret_store(self, spec: Any, *, managed: bool = True) -> Built:
+        """spec: resolved `_spec.secret_store.SecretStore`. managed=False: databases and caches keep their credentials
+        in it, but the store itself is only referred to, where it is an object of its own."""
+
+    def database(
+        self, spec: Any, network: Any, network_built: Built, secrets_built: Built, *, reapply: bool = False
+    ) -> Built:
+        """spec: resolved `_spec.database.Database`. reapply: give every password to the services again."""
+
+    def cache(self, spec: Any, network: Any, network_built: Built, secrets_built: Built) -> Built:
+        """spec: resolved `_spec.cache.Cache`."""
+
+    def registry(self, spec: Any, cluster_built: Built | None) -> Built:
+        """spec: resolved `_spec.registry.Registry`; what the cluster was built to, when it is part of the call. With
+        pull: true and without it the cluster's identity is referred to by its name."""
+
+    def backups(self, label: str, database: Any | None, cache: Any | None) -> Built:
+        """One backup of every server and cache, called `label`: resources that are made once and then found."""
+
+    def histories(self, database: Any | None, cache: Any | None) -> list[History]:
+        """What can be brought back, of every server and cache. Also of those that do not exist any more."""
+
+    def promotion(self, database: Any, server: str, restored: str) -> Built:
+        """The restored server takes the name of `server`, whose former holder is kept under a name that says so.
+        Resources that can be repeated after a kill at any moment."""
+
     def preflight(self, planned: Sequence[Planned]) -> list[str]:
         """Quotas suffice for what the plan adds, machine types and versions exist. Each shortfall with have/need.
         Asks the cloud only for what the plan adds: a plan that adds nothing costs no call."""
 
     def orphans(self, known: set[str]) -> list[dict[str, str]]:
-        """Objects that carry this site's ownership and are not in `known` (ids): {kind, id, name}."""
+        """Objects that carry this site's ownership and are not in `known` (ids): {kind, id, name}, and `kept` with the
+        reason for what stays on purpose, such as a final snapshot."""

@@ -26,6 +26,7 @@ class Entry:
     status: str = "ok"  # ok | failed | skipped
     error: str = ""
     note: str = ""
+    disruptive: bool = False
     needs: tuple[str, ...] = ()
     lock: str = ""
 
@@ -41,6 +42,7 @@ class Entry:
             "status": self.status,
             "error": self.error,
             "note": self.note,
+            "disruptive": self.disruptive,
             "needs": list(self.needs),
             "lock": self.lock,
         }
@@ -56,6 +58,7 @@ class Report:
     outputs: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     orphans: list[dict[str, str]] | None = None  # None: not looked for
+    kept: list[dict[str, str]] | None = None  # what stays on purpose (final snapshots); looked for with the orphans
     seconds: float = 0.0
 
     @property
@@ -87,6 +90,7 @@ class Report:
             ],
             "outputs": plain(self.outputs),
             "orphans": self.orphans,
+            "kept": self.kept,
             "seconds": round(self.seconds, 3),
         }
 

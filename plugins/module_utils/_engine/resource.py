@@ -102,6 +102,8 @@ class Resource(ABC):
     replaceable: ClassVar[bool] = True
     # What belongs to the account and stays when the site goes: a service or provider that is switched on.
     lasting: ClassVar[bool] = False
+    # What lives inside the object that it `goes_with` (a login in a server): not even looked at where that one goes.
+    inside: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -177,6 +179,16 @@ class Resource(ABC):
 
     def check_update(self, observed: Observed, change: Plan) -> str:
         """Why this change cannot be made (what to write instead included), or an empty string. Before any change."""
+        return ""
+
+    def disruption(self, observed: Observed, change: Plan) -> str:
+        """Why this change restarts or fails over what is running, or an empty string. The default asks the classes of
+        the fields that change."""
+        paths = [each.path for each in change.changes if each.field.disruptive]
+        return f"a change of {', '.join(paths)} interrupts the service" if paths else ""
+
+    def remains(self, observed: Observed) -> str:
+        """What stays on purpose when it is deleted (a final snapshot, by name), or an empty string."""
         return ""
 
     def forget(self) -> None:  # noqa: B027 - most kinds cache nothing

@@ -20,6 +20,7 @@ class Settings:
     allow_replace: delete and make again what cannot be changed in place.
     wait_timeout: the longest one object may take. retry_timeout: how long a failing call is tried again.
     sync_grace: how long a finished change may take to be visible.
+    guard_disruption: refuse changes that restart or fail over what is running, unless allow_disruption.
     tolerant: what speaks against the plan becomes a warning of the report instead of stopping the run. Only with check.
     """
 
@@ -28,6 +29,8 @@ class Settings:
     check: bool = False
     adopt: bool = False
     allow_replace: bool = False
+    guard_disruption: bool = False
+    allow_disruption: bool = False
     wait_timeout: float = 3600.0
     retry_timeout: float = 180.0
     sync_grace: float = 30.0

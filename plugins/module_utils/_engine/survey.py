@@ -21,6 +21,8 @@ from .settings import Settings
 class Planned:
     """One object, what the cloud has of it, and what would be done. `note` says why, where that is not obvious.
 
+    disruptive: what is running restarts or fails over.
+
     problems speak against it, as sentences. error: it could not be read.
     """
 
@@ -28,6 +30,7 @@ class Planned:
     observed: Observed | None = None
     plan: Plan = field(default_factory=lambda: Plan(Action.NONE))
     note: str = ""
+    disruptive: bool = False
     problems: list[str] = field(default_factory=list)
     error: CloudError | None = None
 
@@ -74,7 +77,10 @@ def survey(graph: Graph, settings: Settings, clock: Clock) -> Survey:
 
 
 def _plan_one(planned: Planned, graph: Graph, result: Survey, settings: Settings, clock: Clock) -> list[str]:
-    resource = planned.resource
+    resource, holder = planned.resource, planned.resource.goes_with
+    if resource.inside and holder is not None and (settings.state == "absent" or not holder.present):
+        planned.note = f"goes with {holder.kind} {holder.name}"
+        return []
     planned.observed = observed = read(resource, settings, clock)
     present = resource.present and settings.state == "present"
     if not resource.managed:
@@ -86,6 +92,7 @@ def _plan_one(planned: Planned, graph: Graph, result: Survey, settings: Settings
         return []
     if not present:
         planned.plan = plan(None, observed.values if observed else None, resource.fields)
+        planned.note = resource.remains(observed) if observed else ""
         return [*_hands_off(planned, settings), *_refusal(planned)]
     if observed is None or observed.status is Status.DELETING:
         planned.plan = plan(wanted(resource, settings, clock), None, resource.fields)
@@ -95,7 +102,22 @@ def _plan_one(planned: Planned, graph: Graph, result: Survey, settings: Settings
     problems = _failed(planned, observed) if observed.status is Status.FAILED else []
     problems += _dragged(planned, result, settings)
     problems += _immutable(planned, observed, graph, settings)
+    problems += _disruption(planned, observed, settings)
     return [*problems, *_hands_off(planned, settings), *_refusal(planned)]
+
+
+def _disruption(planned: Planned, observed: Observed, settings: Settings) -> list[str]:
+    """A change that interrupts what is running: said in the plan, and refused where that is guarded."""
+    if planned.action is not Action.UPDATE:
+        return []
+    reason = planned.resource.disruption(observed, planned.plan)
+    if not reason:
+        return []
+    planned.disruptive = True
+    planned.note = planned.note or reason
+    if not settings.guard_disruption or settings.allow_disruption:
+        return []
+    return [f"{planned.what}: {reason}. Set allow_disruption: true to do so now."]
 
 
 def _refusal(planned: Planned) -> list[str]:

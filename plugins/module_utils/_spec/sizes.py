@@ -19,6 +19,9 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
         "log_retention_days": 7,
         "soft_delete_days": 7,
         "noncurrent_days": 30,
+        "backup_retention_days": 7,
+        "final_snapshot": False,
+        "database_insights": False,
         "paid_control_plane": False,  # Azure's uptime SLA tier; the other clouds have one tier
     },
     "staging": {
@@ -31,6 +34,9 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
         "log_retention_days": 30,
         "soft_delete_days": 14,
         "noncurrent_days": 60,
+        "backup_retention_days": 7,
+        "final_snapshot": True,
+        "database_insights": True,
         "paid_control_plane": True,
     },
     "prod": {
@@ -43,6 +49,9 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
         "log_retention_days": 90,
         "soft_delete_days": 30,
         "noncurrent_days": 90,
+        "backup_retention_days": 14,
+        "final_snapshot": True,
+        "database_insights": True,
         "paid_control_plane": True,
     },
 }
@@ -65,6 +74,21 @@ MACHINES: dict[str, dict[str, str]] = {
         "gpu": "Standard_NC4as_T4_v3",
     },
 }
+
+# Database classes: small = 2 vCPU / 8 GiB, medium = 4 vCPU / 16 GiB, large = 8 vCPU / 32 GiB.
+DATABASE_CLASSES: dict[str, dict[str, str]] = {
+    "aws": {"small": "db.m6g.large", "medium": "db.m6g.xlarge", "large": "db.m6g.2xlarge"},
+    "gcp": {"small": "db-custom-2-8192", "medium": "db-custom-4-16384", "large": "db-custom-8-32768"},
+    "azure": {"small": "Standard_D2ds_v5", "medium": "Standard_D4ds_v5", "large": "Standard_D8ds_v5"},
+}
+
+# Cache classes: small = about 1 GiB, medium = about 6 GiB, large = about 25 GiB of memory.
+CACHE_CLASSES: dict[str, dict[str, str]] = {
+    "aws": {"small": "cache.t4g.small", "medium": "cache.m7g.large", "large": "cache.r7g.xlarge"},
+    "gcp": {"small": "SHARED_CORE_NANO", "medium": "STANDARD_SMALL", "large": "HIGHMEM_XLARGE"},
+    "azure": {"small": "Balanced_B1", "medium": "Balanced_B5", "large": "Balanced_B20"},
+}
+CACHE_MEMORY_GB = {"small": 1, "medium": 6, "large": 25}  # Memorystore for Redis has no classes
 
 GPU_TAINT = {"key": "nvidia.com/gpu", "value": "true", "effect": "no_schedule"}
 GPU_ACCELERATOR = {"gcp": "nvidia-tesla-t4"}

@@ -17,8 +17,22 @@ from module_utils._engine.tags import Owner, as_description, from_description, t
 
 from tests.unit.plugins.module_utils._engine.kit import Fake, FakeClock, FakeCloud
 
-KEYS = {"changed", "resources", "diff", "outputs", "orphans", "seconds"}
-ENTRY = {"kind", "name", "id", "action", "changes", "seconds", "started", "status", "error", "note", "needs", "lock"}
+KEYS = {"changed", "resources", "diff", "outputs", "orphans", "kept", "seconds"}
+ENTRY = {
+    "kind",
+    "name",
+    "id",
+    "action",
+    "changes",
+    "seconds",
+    "started",
+    "status",
+    "error",
+    "note",
+    "disruptive",
+    "needs",
+    "lock",
+}
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
