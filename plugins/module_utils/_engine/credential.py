@@ -120,7 +120,8 @@ class Credential(Resource):
 
     def poll(self, operation: Operation) -> Progress:
         progress = self.follow(operation)
-        self._given = self._given or progress.state is State.DONE
+        if progress.state is State.DONE:
+            self._accepted()
         return progress
 
     def desired(self) -> dict[str, Any]:
@@ -140,21 +141,10 @@ class Credential(Resource):
         return Observed({"use": use}, {"id": reference})
 
     def create(self, desired: dict[str, Any]) -> Operation:
-        return self._renew()
+        return self._advance()
 
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
-        if self._given:
-            self.vault.promote(self.secret)
-            self._settled()
-            return DONE
-        stored = self.vault.pending(self.secret)
-        if stored is not None:
-            return self._give(stored)
-        stored = None if self._due else self.vault.current(self.secret)
-        if stored is None:
-            return self._renew()
-        self._reapply = False
-        return self.give(unpack(stored))
+        return self._advance()
 
     def delete(self, observed: Observed) -> Operation:
         """The value goes with its secret."""
@@ -172,15 +162,23 @@ class Credential(Resource):
     def forget(self) -> None:
         self.place.forget()
 
-    def _renew(self) -> Operation:
-        stored = pack(self.username, generate(self.length))
-        self.vault.put_pending(self.secret, stored)
-        return self._give(stored)
-
-    def _give(self, stored: str) -> Operation:
+    def _advance(self) -> Operation:
+        """The next step: confirm what the service has accepted, go on with what is on its way, or begin."""
+        stored = self.vault.pending(self.secret)
+        if stored is not None and self._given:
+            self.vault.promote(self.secret)
+            self._due = False
+            return DONE
+        if stored is None and not self._due:
+            stored = self.vault.current(self.secret)
+        if stored is None:
+            stored = pack(self.username, generate(self.length))
+            self.vault.put_pending(self.secret, stored)
+        self._given = False
         operation = self.give(unpack(stored))
-        self._given = operation.done
+        if operation.done:
+            self._accepted()
         return operation
 
-    def _settled(self) -> None:
-        self._given, self._due, self._reapply = False, False, False
+    def _accepted(self) -> None:
+        self._given, self._reapply = True, False

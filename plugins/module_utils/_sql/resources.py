@@ -86,9 +86,9 @@ class PostgresUser(Credential):
 
     def read(self) -> Observed | None:
         server = self._connect()
+        if not self.present:
+            return Observed({}, {"id": self._role}) if self._role in server.roles() else None
         observed = super().read()
-        if observed is None and not self.present and self._role in server.roles():
-            observed = Observed({"use": "without a stored password"}, {"id": self._role})
         if observed is None:
             return None
         if self._role not in server.roles():
