@@ -28,8 +28,10 @@ class CloudError(Exception):
     def __str__(self) -> str:
         head = f"{self.what}: " if self.what else ""
         code = f" [{self.code}]" if self.code and self.code not in self.message else ""
-        tail = f" {self.hint}" if self.hint else ""
-        return f"{head}{self.message}{code}{tail}"
+        said = f"{head}{self.message}{code}"
+        if not self.hint:
+            return said
+        return f"{said}{'' if said.endswith(('.', '!', '?')) else '.'} {self.hint}"
 
 
 class AuthError(CloudError):

@@ -111,7 +111,7 @@ def test_retry_call_minds_what_it_may_retry() -> None:
 
 def test_errors_say_what_where_and_what_to_do() -> None:
     error = CloudError("no room", what="vm one: create", code="Full", hint="Choose another zone.")
-    assert str(error) == "vm one: create: no room [Full] Choose another zone."
+    assert str(error) == "vm one: create: no room [Full]. Choose another zone."
     assert str(CloudError("Full: no room", code="Full")) == "Full: no room"
     assert not Retryable("x").ambiguous
 
