@@ -39,6 +39,7 @@ IDENTITIES = {
     "vpc-cni": ("aws-node", "AmazonEKS_CNI_Policy"),
     "aws-ebs-csi-driver": ("ebs-csi-controller-sa", "service-role/AmazonEBSCSIDriverPolicy"),
 }
+NODE_ROLE = "eks-nodes"
 SYSTEM = "kube-system"
 
 
@@ -98,7 +99,13 @@ class _Builder:
         pools = self._pools(early)
         ready = [pool for pool in pools if pool.present]
         late = [self._addon(item, ready) for item in self.addon_specs.values() if item.name not in BEFORE_NODES]
-        exports = {"cluster": self.cluster, "pools": pools, "addons": [*early, *late], "provider": provider}
+        exports = {
+            "cluster": self.cluster,
+            "pools": pools,
+            "node_role": self.node_role,
+            "addons": [*early, *late],
+            "provider": provider,
+        }
         return Built(self.resources, exports, lambda: self._outputs(pools, [*early, *late], provider))
 
     # -- control plane ---------------------------------------------------------------------------------------------
@@ -226,9 +233,9 @@ class _Builder:
         if not self.spec.workload_identity:
             # Without identities of their own, what runs on a node can only use the node's role.
             policies += [policy for _account, policy in IDENTITIES.values()]
-        role = self._role(
+        role = self.node_role = self._role(
             self.spec.aws.node_role_arn,
-            "eks-nodes",
+            NODE_ROLE,
             trust("ec2.amazonaws.com"),
             "Nodes of",
             [self._managed(policy) for policy in policies],

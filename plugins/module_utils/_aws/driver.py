@@ -14,6 +14,7 @@ from .._engine.survey import Planned
 from .._spec.cluster import Cluster
 from .._spec.network import Network
 from .._spec.object_store import ObjectStore
+from .._spec.registry import Registry
 from .._spec.site import Site, check
 from .client import Session, check_credentials
 
@@ -50,6 +51,11 @@ class AwsDriver:
         from .object_store import build
 
         return build(self.session, spec)
+
+    def registry(self, spec: Registry, cluster_built: Built | None) -> Built:
+        from .registry import build
+
+        return build(self.session, spec, cluster_built)
 
     def preflight(self, planned: Sequence[Planned]) -> list[str]:
         from .preflight import problems

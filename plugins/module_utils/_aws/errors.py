@@ -73,7 +73,7 @@ _NOT_YET = re.compile(
     r"|unable to assume|cannot assume|can ?not be assumed|assume given IAM role"
     r"|not authorized to perform: (sts:AssumeRole|iam:PassRole)|trust (policy|relationship)"
     r"|KeyArn .*(not found|not enabled|invalid)"
-    r"|invalid principal|principal.*(not valid|does not exist|is invalid)",
+    r"|invalid principal|principal.*(not valid|does not exist|is invalid)|Invalid repository policy provided",
     re.IGNORECASE,
 )
 _NOT_YET_CODES = {

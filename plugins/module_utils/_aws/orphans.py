@@ -10,6 +10,7 @@ from typing import Any
 from .._engine.errors import NotFound
 from .base import as_dict
 from .client import Session
+from .ecr import REPOSITORIES, repositories
 from .logs import LOG_GROUPS, log_groups
 from .network import cluster_name
 
@@ -20,7 +21,7 @@ _OF_NODES = ("instance", "volume", "network-interface")
 def find(session: Session, known: set[str]) -> list[dict[str, Any]]:
     """{kind, id, name} of each. Tags are asked of the tagging API, existence of the services themselves: the tagging
     API goes on naming objects for a while after they are gone."""
-    session.forget(("ec2",), ("s3",), LOG_GROUPS)
+    session.forget(("ec2",), ("s3",), LOG_GROUPS, REPOSITORIES)
     owner = session.site.owner.tags()
     cluster_arn = session.arn("eks", f"cluster/{cluster_name(session)}")
     alive = cluster_arn in known
@@ -158,7 +159,12 @@ def _in_s3(session: Session, arns: list[str]) -> set[str]:
     return {arn for arn in arns if _identity(arn) in there}
 
 
-_CHECKS = {"ec2": _in_ec2, "kms": _in_kms, "eks": _in_eks, "logs": _in_logs, "s3": _in_s3}
+def _in_ecr(session: Session, arns: list[str]) -> set[str]:
+    there = {item["repositoryArn"] for item in session.steady(lambda: repositories(session)).values()}
+    return set(arns) & there
+
+
+_CHECKS = {"ec2": _in_ec2, "kms": _in_kms, "eks": _in_eks, "logs": _in_logs, "s3": _in_s3, "ecr": _in_ecr}
 
 
 def _roles(session: Session, known: set[str]) -> dict[str, dict[str, str]]:

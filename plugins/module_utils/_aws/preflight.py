@@ -16,6 +16,7 @@ from .._engine.survey import Planned
 from .addons import DEFAULT_ADDONS, Addon
 from .client import Session
 from .ec2_lists import addresses, vpcs
+from .ecr import EcrRepository, repositories
 from .eks import Cluster
 from .gateways import ElasticIp, InternetGateway, NatGateway
 from .iam import Role
@@ -128,6 +129,12 @@ _COUNTED: tuple[tuple[type, tuple[str, str], str, Callable[[Session], int]], ...
         _listed("describe_vpc_endpoints", "VpcEndpoints", vpc_endpoint_type=["Gateway"]),
     ),
     (Cluster, ("eks", "L-1194D53C"), "EKS clusters", _listed("list_clusters", "clusters", "eks")),
+    (
+        EcrRepository,
+        ("ecr", "L-CFEB8E8D"),
+        "ECR repositories",
+        lambda session: len(session.steady(lambda: repositories(session))),
+    ),
 )
 
 
