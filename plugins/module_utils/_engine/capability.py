@@ -50,7 +50,10 @@ class Driver(Protocol):
     def database(
         self, spec: Any, network: Any, network_built: Built, secrets_built: Built, *, reapply: bool = False
     ) -> Built:
-        """spec: resolved `_spec.database.Database`. reapply: give every password to the services again."""
+        """spec: resolved `_spec.database.Database`. reapply: give every password to the services again.
+
+        exports["reach"]: by name of the server what gives its `_sql.postgresql.PostgresServer` as the administrator, to
+        be asked after the run. Servers with an engine that `_sql` has no client for are not in it."""
 
     def cache(self, spec: Any, network: Any, network_built: Built, secrets_built: Built) -> Built:
         """spec: resolved `_spec.cache.Cache`."""
@@ -60,14 +63,19 @@ class Driver(Protocol):
         pull: true and without it the cluster's identity is referred to by its name."""
 
     def backups(self, label: str, database: Any | None, cache: Any | None) -> Built:
-        """One backup of every server and cache, called `label`: resources that are made once and then found."""
+        """One backup of every server and cache, called `label`: resources that are made once and then found. A label is
+        1 to 40 lower-case letters, digits and single hyphens, beginning with a letter. What cannot be backed up on
+        demand (a cache without persistence) is left out; entries with state: absent are, too."""
 
     def histories(self, database: Any | None, cache: Any | None) -> list[History]:
         """What can be brought back, of every server and cache. Also of those that do not exist any more."""
 
     def promotion(self, database: Any, server: str, restored: str) -> Built:
-        """The restored server takes the name of `server`, whose former holder is kept under a name that says so.
-        Resources that can be repeated after a kill at any moment."""
+        """The restored server takes the name of `server`, whose former holder, if it exists, goes on as the server
+        `_spec.database.former_name(server, restored)`, so that an entry of that name with state: absent removes it.
+
+        Resources that can be repeated after a kill at any moment. Once it is done its plan is empty, although nothing
+        is called `restored` any more: a restored server says for good what it was restored as (a tag)."""
 
     def preflight(self, planned: Sequence[Planned]) -> list[str]:
         """Quotas suffice for what the plan adds, machine types and versions exist. Each shortfall with have/need.

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from .arguments import NOT_SECRET
 from .cluster import MaintenanceWindow
+from .names import fit
 from .site import Site, check
 from .sizes import environment_default
 
@@ -131,6 +132,11 @@ class Database:
             problems += _problems(server)
         check(problems)
         return dataclasses.replace(self, servers=resolved)
+
+
+def former_name(server: str, restored: str) -> str:
+    """What a server is called after a restored one has taken its name: a legal name of a server, too."""
+    return fit(f"{server}-before-{restored}", 30)
 
 
 def _resolve(server: DatabaseServer, site: Site) -> DatabaseServer:
