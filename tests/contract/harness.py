@@ -1,6 +1,7 @@
 """The contract that every resource class of every cloud keeps, told as cases.
 
-Each cloud lists its cases in `tests/contract/cases/<cloud>.py` as `CASES: list[Case]`; `memory.py` is the example.
+Each cloud lists its cases in `tests/contract/cases/<cloud>.py` and `<cloud>_*.py` as `CASES: list[Case]`; `memory.py`
+is the example.
 `test_contract.py` runs every check of `checks.py` on every case. A check works on a `World`: one cloud that can be
 emptied, hurt and watched. Runs are one process's: each takes a fresh `Environment` (new driver, new SDK session,
 nothing cached).
