@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from .versions import version_of
 
 PUBLIC = "https://management.azure.com"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
+VAULT_SCOPE = "https://vault.azure.net/.default"
 _POOL = 32  # connections kept open: the engine asks from up to 16 threads
 _CONNECT_SECONDS, _READ_SECONDS = 20, 120
 
@@ -85,11 +87,45 @@ class Client:
         """One request to the data plane of a storage account, as the same principal. The body is XML text."""
         return self._exchange(self._storage, method, url, None, {"x-ms-version": "2023-11-03"})
 
-    def _exchange(self, client: Any, method: str, url: str, body: Any, headers: Mapping[str, str] | None) -> Answer:
+    def vault(self, method: str, url: str, body: Any = None) -> Answer:
+        """One request to the data plane of a key vault, as the same principal."""
+        return self._exchange(lambda: self._once("vault", lambda: self._pipeline(_vault_scope(url))), method, url, body)
+
+    def bare(self, method: str, url: str, *, form: Mapping[str, str] | None = None, bearer: str = "") -> Answer:
+        """One request with the token given, or without any: to services with a sign-in of their own."""
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else None
+        return self._exchange(
+            lambda: self._once("bare", lambda: self._pipeline("")), method, url, headers=headers, form=form
+        )
+
+    def token(self, scope: str) -> str:
+        """A token of the same principal for another service. Never to be shown."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            return str(self._credential().get_token(scope).token)
+        except (AzureError, ValueError) as error:
+            raise from_exception(error) from error
+
+    def principal(self) -> tuple[str, str]:
+        """Who the credentials are: object id and principal type, as their own token for Resource Manager says."""
+        claims = _claims(self.token(f"{self._audience()}/.default"))
+        person = claims.get("idtyp") == "user" or "scp" in claims
+        return str(claims.get("oid", "")), "User" if person else "ServicePrincipal"
+
+    def _exchange(
+        self,
+        client: Any,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> Answer:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
         from azure.core.rest import HttpRequest
 
-        request = HttpRequest(method, url, headers=dict(headers or {}), json=body)
+        request = HttpRequest(method, url, headers=dict(headers or {}), json=body, data=form)
         try:
             sender = client() if callable(client) else client
             response = sender.send_request(request)
@@ -156,7 +192,7 @@ class Client:
             policies.HeadersPolicy({"Accept": "application/json"} if scope != STORAGE_SCOPE else {}),
             policies.UserAgentPolicy("multicloud.platform", sdk_moniker="ansible"),
             policies.ProxyPolicy(),
-            ARMChallengeAuthenticationPolicy(self._credential(), scope),
+            *([ARMChallengeAuthenticationPolicy(self._credential(), scope)] if scope else []),
         ]
 
     def _transport(self) -> Any:
@@ -209,6 +245,22 @@ class Client:
     def tenant(self) -> str:
         """The tenant that the credentials sign in to, where they say so."""
         return str(getattr(self.site.credentials, "tenant_id", None) or "")
+
+
+def _vault_scope(url: str) -> str:
+    """The audience of a vault: its host without its own name. Vaults at other addresses take public tokens."""
+    host = urlparse(url).netloc.lower().partition(".")[2]
+    return f"https://{host}/.default" if host.startswith("vault.") else VAULT_SCOPE
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """What a token says. It is not verified: the services do that."""
+    part = token.split(".")[1] if "." in token else ""
+    try:
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _decode(text: str, kind: str) -> Any:

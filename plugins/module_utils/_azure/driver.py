@@ -14,6 +14,7 @@ from .._engine.survey import Planned
 from .._spec.cluster import Cluster
 from .._spec.network import Network
 from .._spec.object_store import ObjectStore
+from .._spec.secret_store import SecretStore
 from .._spec.site import Site
 from . import account
 from .cluster import ClusterBuilder
@@ -23,6 +24,7 @@ from .object_store import StoreBuilder
 from .orphans import orphans
 from .preflight import preflight
 from .registration import NAMESPACES, Registration
+from .secret_store import SecretsBuilder
 from .session import Session
 
 
@@ -47,6 +49,9 @@ class AzureDriver:
 
     def object_store(self, spec: ObjectStore) -> Built:
         return StoreBuilder(self.groups, spec).build()
+
+    def secret_store(self, spec: SecretStore, *, managed: bool = True) -> Built:
+        return SecretsBuilder(self.groups, spec, managed).build()
 
     def preflight(self, planned: Sequence[Planned]) -> list[str]:
         return preflight(self.session, planned)

@@ -46,6 +46,8 @@ _BUSY = {
     "inprogressoperation",
     "scopelockinprogress",
     "containerbeingdeleted",
+    "objectisbeingdeleted",
+    "objectisbeingrecovered",
 }
 # An object that was just made is not visible everywhere yet.
 _NOT_YET = {
@@ -128,6 +130,9 @@ def details(body: Any) -> tuple[str, str]:
     if not isinstance(body, Mapping):
         return "", str(body or "").strip()[:500]
     error = body.get("error")
+    several = body.get("errors")
+    if error is None and isinstance(several, list) and several:  # container registries
+        error = several[0]
     if isinstance(error, str):
         return error, str(body.get("error_description") or body.get("message") or "")
     if not isinstance(error, Mapping):
@@ -136,6 +141,9 @@ def details(body: Any) -> tuple[str, str]:
     nested = _nested(message)
     if nested:
         code, message = nested
+    cause = error.get("innererror")  # key vaults say there what it is about
+    if isinstance(cause, Mapping) and cause.get("code") and code.lower() in ("forbidden", "conflict"):
+        code = str(cause["code"])
     for item in error.get("details") or []:
         if isinstance(item, Mapping) and item.get("message") and str(item["message"]) not in message:
             message = f"{message} {item['message']}".strip()

@@ -15,13 +15,13 @@ from .._engine.resource import Observed, Operation, Resource
 from .._engine.tags import as_description
 from .arm import ArmResource, at
 from .fields import ArmFields, last_segment
-from .kinds_common import Identity
 from .session import Session
 
 # Built-in roles (Azure RBAC reference).
 ROLES = {
     "network-contributor": "4d97b98b-1d4f-4787-a291-c67834d212e7",
     "managed-identity-operator": "f1a07417-d97a-45cb-824c-7a7467783830",
+    "key-vault-secrets-officer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
     "key-vault-crypto-user": "12338af0-0e69-4776-bea7-57ae8d297424",
     "key-vault-crypto-service-encryption-user": "e147488a-f6f5-4113-8e2d-b22465e65bf6",
     "aks-cluster-user": "4abbcc35-e782-43d8-92c5-2d3f1bd2253f",
@@ -37,7 +37,8 @@ def assignment_name(scope: str, principal: str, role: str) -> str:
 
 
 class RoleAssignment(ArmResource):
-    """One managed identity's role at one scope.
+    """One principal's role at one scope. principal: a resource with the output principal_id, a managed identity unless
+    its principal_type says otherwise.
 
     It is found by what it grants, not by its name: Azure refuses a second assignment of the same grant, whoever made
     the first.
@@ -61,7 +62,7 @@ class RoleAssignment(ArmResource):
         session: Session,
         name: str,
         role: str,
-        principal: Identity,
+        principal: Resource,
         *,
         scope: ArmResource,
         needs: Sequence[Resource] = (),
@@ -89,7 +90,7 @@ class RoleAssignment(ArmResource):
             "roleDefinitionId": definition,
             "principalId": self._principal(),
             # Named, so that the service does not look for a principal that its directory does not show yet.
-            "principalType": "ServicePrincipal",
+            "principalType": self.principal.outputs.get("principal_type", "ServicePrincipal"),
             "description": as_description(self.session.site.owner.tags()),
         }
         return {"properties": properties}

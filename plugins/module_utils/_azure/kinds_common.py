@@ -200,6 +200,13 @@ class Vault(ArmResource):
             desired = {**desired, "properties": {**desired["properties"], "createMode": "recover"}}
         return super().create(desired)
 
+    def remains(self, observed: Observed) -> str:
+        told = observed.raw.get("properties") or {}
+        if not told.get("enablePurgeProtection"):
+            return ""
+        days = told.get("softDeleteRetentionInDays", 90)
+        return f"purge protection keeps the deleted vault and its name for {days} days; made again, it comes back"
+
     def delete(self, observed: Observed) -> Operation:
         super().delete(observed)  # synchronous
         if (observed.raw.get("properties") or {}).get("enablePurgeProtection"):

@@ -46,9 +46,7 @@ def orphans(session: Session, own_groups: Iterable[str], known: set[str]) -> lis
         if name.lower() in names:
             for item in _ask(session, f"{session.group_path(name)}/resources", _RESOURCES):
                 note(item)
-    for vault in _deleted_vaults(session):
-        note(vault)
-    return sorted(found.values(), key=lambda item: (item["kind"], item["name"]))
+    return sorted([*found.values(), *_deleted_vaults(session)], key=lambda item: (item["kind"], item["name"]))
 
 
 def _ask(session: Session, path: str, kind: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
@@ -58,11 +56,15 @@ def _ask(session: Session, path: str, kind: str, query: dict[str, str] | None = 
         return []
 
 
-def _deleted_vaults(session: Session) -> list[dict[str, Any]]:
-    """Our vaults that are deleted and could still be purged. Protected ones go when their time is over."""
-    return [
-        {**item, "type": "Microsoft.KeyVault/deletedVaults"}
-        for item in deleted_vaults(session)
-        if session.site.owner.owns((item.get("properties") or {}).get("tags") or {})
-        and not (item.get("properties") or {}).get("purgeProtectionEnabled")
-    ]
+def _deleted_vaults(session: Session) -> list[dict[str, str]]:
+    """Our vaults that are deleted and keep their names. Protected ones go when their time is over, whatever is done."""
+    found = []
+    for item in deleted_vaults(session):
+        told = item.get("properties") or {}
+        if not session.site.owner.owns(told.get("tags") or {}):
+            continue
+        entry = {"kind": "Microsoft.KeyVault/deletedVaults", "id": str(item["id"]), "name": str(item["name"])}
+        if told.get("purgeProtectionEnabled"):
+            entry["kept"] = f"purge protection keeps the deleted vault until {told.get('scheduledPurgeDate')}"
+        found.append(entry)
+    return found

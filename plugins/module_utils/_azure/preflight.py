@@ -12,9 +12,10 @@ from typing import Any
 from .._engine.errors import InvalidRequest, NotFound
 from .._engine.plan import Action
 from .._engine.survey import Planned
-from . import machines, releases
+from . import machines, releases, vault_names
 from .arm import ArmResource, at
 from .kinds_cluster import AgentPool, Cluster
+from .kinds_common import Vault
 from .kinds_network import NatGateway, PublicAddress, SecurityGroup, VirtualNetwork
 from .kinds_storage import StorageAccount
 from .registration import KIND as PROVIDERS
@@ -41,6 +42,7 @@ def preflight(session: Session, planned: Sequence[Planned]) -> list[str]:
     problems += _network_quotas(session, resources)
     problems += _clusters(session, sum(isinstance(item, Cluster) for item in resources))
     problems += _storage(session, [item for item in resources if isinstance(item, StorageAccount)])
+    problems += vault_names.taken(session, [item for item in resources if isinstance(item, Vault)])
     grown = [item for item in changed if isinstance(item.resource, AgentPool)]
     problems += machines.shortfalls(session, [item for item in added if isinstance(item.resource, AgentPool)], grown)
     problems += _versions(session, [*added, *changed])

@@ -21,6 +21,8 @@ NAMESPACES = (
     "Microsoft.ManagedIdentity",
     "Microsoft.Storage",
     "Microsoft.KeyVault",
+    "Microsoft.DBforPostgreSQL",
+    "Microsoft.Sql",
     "Microsoft.OperationalInsights",
     "Microsoft.Insights",
 )

@@ -182,3 +182,13 @@ class Credential(Resource):
 
     def _accepted(self) -> None:
         self._given, self._reapply = True, False
+
+
+class GeneratedValue(Credential):
+    """A value that no service has to be told: what is in the store is all there is to it."""
+
+    kind = "secret.value"
+    inside = True
+
+    def give(self, password: str) -> Operation:
+        return DONE
