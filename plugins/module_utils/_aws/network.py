@@ -92,9 +92,14 @@ class _Builder:
         self.resources.append(self.vpc)
 
     def referred(self) -> Built:
-        """What a cluster refers to when the network is somebody else's business."""
+        """What a cluster and data stores refer to when the network is somebody else's business."""
         private = self._subnets("private")
-        return self._built(private, egress=[])
+        built = self._built(private, egress=[])
+        # Not among the resources: only who puts something there needs them to exist.
+        kept = len(self.resources)
+        built.exports |= {"data_subnets": self._subnets("data"), "data_security_group": self._data_group()}
+        del self.resources[kept:]
+        return built
 
     def everything(self) -> Built:
         tiers = {tier: self._subnets(tier) for tier in TIERS}
@@ -110,7 +115,7 @@ class _Builder:
         self._flow_logs()
         private = [table for table in tables if table.present and "-private" in table.name]
         built = self._built(kept["private"], egress=[*private, endpoint])
-        built.exports["data_security_group"] = data_group
+        built.exports |= {"data_subnets": kept["data"], "data_security_group": data_group}
         built.outputs = lambda: self._outputs(kept, nats, data_group)
         return built
 
@@ -226,6 +231,7 @@ class _Builder:
             "Data stores: reachable from the private subnets only",
             self.vpc,
             sorted(rules),
+            managed=self.managed,
         )
 
     def _flow_logs(self) -> None:

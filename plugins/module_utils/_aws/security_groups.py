@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
 
 from .._engine.fields import IMMUTABLE, MUTABLE, Field, Fields
@@ -18,7 +18,8 @@ from .rules import rules_of, to_permissions
 
 
 class SecurityGroup(Ec2Resource):
-    """A security group. rules: words of `rules.rule`; every other rule is taken away, the default egress too."""
+    """A security group. rules: words of `rules.rule`, or what makes them once `sources` are read; every other rule is
+    taken away, the default egress too."""
 
     kind: ClassVar[str] = "aws.ec2.security_group"
     fields: ClassVar[Fields] = Fields(
@@ -33,10 +34,17 @@ class SecurityGroup(Ec2Resource):
     tag_type = "security-group"
 
     def __init__(
-        self, session: Session, name: str, description: str, vpc: Resource, rules: Sequence[str], **kwargs: Any
+        self,
+        session: Session,
+        name: str,
+        description: str,
+        vpc: Resource,
+        rules: Sequence[str] | Callable[[], Sequence[str]],
+        sources: Sequence[Resource] = (),
+        **kwargs: Any,
     ) -> None:
-        super().__init__(session, name, [vpc], **kwargs)
-        self.vpc, self.description, self.rules = vpc, description, list(rules)
+        super().__init__(session, name, [vpc, *sources], **kwargs)
+        self.vpc, self.description, self.rules = vpc, description, rules
 
     def lists(self) -> Sequence[Hashable]:
         return (in_vpc_key("security_groups"),)
@@ -46,7 +54,7 @@ class SecurityGroup(Ec2Resource):
             "VpcId": self.vpc.out("id"),
             "GroupName": self.name,
             "Description": self.description,
-            "Rules": self.rules,
+            "Rules": list(self.rules() if callable(self.rules) else self.rules),
             "tags": self.tags,
         }
 
