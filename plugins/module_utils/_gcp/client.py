@@ -29,8 +29,11 @@ PREFIXES = {
     "compute": "/compute/v1",
     "container": "/v1",
     "iam": "/v1",
+    "monitoring": "/v3",
+    "secretmanager": "/v1",
     "servicenetworking": "/v1",
     "serviceusage": "/v1",
+    "sqladmin": "/v1",
     "storage": "/storage/v1",
 }
 TIMEOUT = (10.0, 120.0)  # seconds to connect, and to wait for the first byte
@@ -54,14 +57,15 @@ class Cloud:
 
     def base(self, service: str) -> str:
         """Base URL of a service: `endpoints.<service>`, or `endpoints.default` with the service's name behind it."""
+        return self._root(service) + PREFIXES[service]
+
+    def _root(self, service: str) -> str:
         overrides = self.site.endpoints or {}
         if service in overrides:
-            root = overrides[service].rstrip("/")
-        elif "default" in overrides:
-            root = f"{overrides['default'].rstrip('/')}/{service}"
-        else:
-            root = f"https://{service}.googleapis.com"
-        return root + PREFIXES[service]
+            return overrides[service].rstrip("/")
+        if "default" in overrides:
+            return f"{overrides['default'].rstrip('/')}/{service}"
+        return f"https://{service}.googleapis.com"
 
     def call(
         self,
@@ -73,8 +77,11 @@ class Cloud:
         query: dict[str, Any] | None = None,
         what: str = "",
     ) -> dict[str, Any]:
-        """One request. Returns the decoded answer, {} when there is none. Raises CloudError."""
-        url = f"{self.base(service)}/{path}"
+        """One request. Returns the decoded answer, {} when there is none. Raises CloudError.
+
+        path: behind the service's API version; with a leading "/" it begins with a version of its own.
+        """
+        url = self._root(service) + path if path.startswith("/") else f"{self.base(service)}/{path}"
         try:
             response = self._authorised().request(method, url, json=body, params=query, timeout=TIMEOUT)
         except Exception as error:

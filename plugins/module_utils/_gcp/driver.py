@@ -14,7 +14,7 @@ from .._engine.errors import AuthError, NotFound
 from .._engine.retry import retry_call
 from .._engine.survey import Planned
 from .._spec.site import Site
-from . import cluster, errors, network, object_store, orphans, preflight, services
+from . import cluster, errors, network, object_store, orphans, preflight, secret_store, services
 from .client import Cloud, check_credentials
 
 
@@ -72,6 +72,10 @@ class GcpDriver:
         self._needed.update(services.STORE)
         return self._with_services(object_store.build(spec, self.cloud))
 
+    def secret_store(self, spec: Any, *, managed: bool = True) -> Built:
+        self._needed.update(services.SECRETS)
+        return self._with_services(secret_store.build(spec, self.cloud, managed=managed))
+
     def _with_services(self, built: Built) -> Built:
         """With enable_services, everything waits for the services that it needs."""
         if not self.cloud.site.enable_services:
@@ -79,7 +83,8 @@ class GcpDriver:
         if self._switch is None:
             self._switch = services.Services(self.cloud, ())
         for resource in built.resources:
-            resource.needs = (*resource.needs, self._switch)
+            if self._switch not in resource.needs:  # what two capabilities share comes twice
+                resource.needs = (*resource.needs, self._switch)
         return Built([self._switch, *built.resources], built.exports, built.outputs)
 
     # -- checks ----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from .._spec import names
 from . import errors
 from .client import Cloud
 from .references import tail
+from .secrets import PENDING_SUFFIX, is_deleted, listed
 
 Found = Iterator[tuple[str, str, str, dict[str, str]]]  # kind, id, name, tags
 
@@ -23,10 +24,11 @@ def find(cloud: Cloud, known: set[str]) -> list[dict[str, str]]:
     """Every object of ours by labels or description that is not in `known`: {kind, id, name}."""
     owner = cloud.site.owner
     result = []
-    for look in (_compute, _clusters, _buckets, _accounts, _keys):
+    for look in (_compute, _clusters, _buckets, _accounts, _keys, _secrets):
         for kind, identity, name, tags in _tolerant(cloud, look):
             if owner.owns(tags) and identity not in known:
                 result.append({"kind": kind, "id": identity, "name": name})
+    result += [each for each in _kept(cloud) if each["id"] not in known]
     return sorted(result, key=lambda each: (each["kind"], each["name"]))
 
 
@@ -97,3 +99,29 @@ def _keys(cloud: Cloud) -> Found:
 def _key_locations(cloud: Cloud) -> Iterable[str]:
     """Keys stand where their buckets are: the region, or one of the multi-regions."""
     return (cloud.region, "eu", "us", "asia")
+
+
+def _secrets(cloud: Cloud) -> Found:
+    """Secrets in use. What is on its way beside one belongs to it."""
+    found = listed(cloud)
+    for name, each in found.items():
+        if not is_deleted(each) and name.removesuffix(PENDING_SUFFIX) not in found.keys() - {name}:
+            yield "gcp.secretmanager.secret", secret_path(cloud, name), name, each.get("labels") or {}
+
+
+def _kept(cloud: Cloud) -> list[dict[str, str]]:
+    """What was deleted and stays on purpose."""
+    return [
+        {
+            "kind": "gcp.secretmanager.secret",
+            "id": secret_path(cloud, name),
+            "name": name,
+            "kept": f"deleted; closed, and can be brought back under its name until {each.get('expireTime')}",
+        }
+        for name, each in listed(cloud).items()
+        if is_deleted(each) and cloud.site.owner.owns(each.get("labels") or {})
+    ]
+
+
+def secret_path(cloud: Cloud, name: str) -> str:
+    return f"projects/{cloud.project}/secrets/{name}"

@@ -18,6 +18,8 @@ BASE = ("compute", "iam", "cloudresourcemanager")
 NETWORK = (*BASE, "servicenetworking")
 CLUSTER = (*BASE, "container", "cloudkms")
 STORE = ("storage", "cloudkms")
+SECRETS = ("secretmanager", "cloudkms")
+DATABASE = (*NETWORK, *SECRETS, "sqladmin", "monitoring")
 
 
 class Services(RestResource):
