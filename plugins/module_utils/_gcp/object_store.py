@@ -62,8 +62,7 @@ class Builder:
             names.globally_unique(self.site, LOGS),
             self._logs,
             present=bool(logged),
-            # The logs go with the last bucket only if all that they tell about may go.
-            force=all(bucket.force for bucket in spec.buckets),
+            force=True,  # like log groups elsewhere, what it holds goes with what it is about
         )
         self.writer = BucketMember(
             cloud, LOGS, self.logs, LOG_WRITER, [LOG_ROLE], among=[LOG_ROLE], present=bool(logged)
