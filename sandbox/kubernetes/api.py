@@ -1,0 +1,168 @@
+"""From an HTTP request to an answer: who asks, for what, and the verbs of the API."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from . import errors
+from .catalogue import Resource
+from .cluster import Cluster
+from .decoding import parse_body
+from .deleting import delete, delete_collection
+from .identity import ANONYMOUS, AUTHENTICATED, TokenCheck, UserInfo
+from .listing import page
+from .options import WriteOptions, delete_options, list_options, write_options
+from .patching import patch
+from .requests import RequestInfo, request_info
+from .store import Stored, dump
+from .watching import Watch
+
+_LARGEST_BODY = 3 * 1024 * 1024
+_BODY_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+
+
+class Api:
+    """Answers the requests of one cluster."""
+
+    def __init__(self, cluster: Cluster, check: TokenCheck) -> None:
+        self.cluster = cluster
+        self.registry = cluster.registry
+        self._check = check
+        self._verbs: dict[str, Callable[[Call], Awaitable[web.StreamResponse]]] = {
+            "get": self._get,
+            "list": self._list,
+            "watch": self._watch,
+            "create": self._create,
+            "update": self._update,
+            "patch": self._patch,
+            "delete": self._delete,
+            "deletecollection": self._delete_collection,
+        }
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The whole of one request; failures become Status objects."""
+        try:
+            return await self._answer(request)
+        except errors.ApiError as error:
+            return reply(error.body(), error.code)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        user = self._user(request)
+        info = request_info(request.method, request.path, request.query)
+        if not info.is_resource:
+            raise errors.no_such_path()
+        resource = self.cluster.catalogue.get(info.group, info.version, info.resource)
+        if resource is None or (info.namespace and not resource.namespaced and resource.id != "namespaces"):
+            raise errors.no_such_path()
+        if info.verb not in resource.verbs and not info.subresource:
+            raise errors.method_not_allowed()
+        if len(await request.read()) > _LARGEST_BODY:
+            raise errors.ApiError(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
+        call = Call(request, info, resource, user)
+        return await self._verbs[info.verb](call)
+
+    def _user(self, request: web.BaseRequest) -> UserInfo:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if not scheme:
+            return ANONYMOUS
+        user = self._check(token.strip()) if scheme.lower() == "bearer" else None
+        if user is None:
+            raise errors.unauthorized()
+        if AUTHENTICATED not in user.groups:
+            user = UserInfo(user.username, user.uid, (*user.groups, AUTHENTICATED), user.extra)
+        return user
+
+    # --- verbs ----------------------------------------------------------------------------------------------------
+
+    async def _get(self, call: Call) -> web.StreamResponse:
+        return raw(self.registry.get(call.resource, call.info.namespace, call.info.name).raw)
+
+    async def _list(self, call: Call) -> web.StreamResponse:
+        found = page(self.registry.store, call.resource, call.info.namespace, list_options(call.request.query))
+        return raw(found.render(call.resource))
+
+    async def _watch(self, call: Call) -> web.StreamResponse:
+        def show(stored: Stored) -> bytes:
+            return self.registry.shown(call.resource, stored).raw
+
+        options = list_options(call.request.query)
+        watch = Watch(self.registry.store, call.resource, call.info.namespace, options, show)
+        return await watch.stream(call.request)
+
+    async def _create(self, call: Call) -> web.StreamResponse:
+        options = call.write_options()
+        body, repeated = await call.body()
+        decoded = self.registry.decode(call.resource, body, options, repeated)
+        stored = self.registry.create(call.resource, call.info.namespace, decoded, options)
+        return raw(stored.raw, 201, options.warnings)
+
+    async def _update(self, call: Call) -> web.StreamResponse:
+        options = call.write_options()
+        body, repeated = await call.body()
+        old = self.registry.get(call.resource, call.info.namespace, call.info.name)
+        decoded = self.registry.decode(call.resource, body, options, repeated)
+        stored = self.registry.update(call.resource, old, decoded, options)
+        return raw(stored.raw, 200, options.warnings)
+
+    async def _patch(self, call: Call) -> web.StreamResponse:
+        options = call.write_options("PatchOptions")
+        stored, code = patch(
+            self.registry, call.resource, call.info, call.request.content_type, await call.request.read(), options
+        )
+        return raw(stored.raw, code, options.warnings)
+
+    async def _delete(self, call: Call) -> web.StreamResponse:
+        body, _ = await call.body()
+        options = delete_options(call.request.query, body, call.user)
+        answer, code = delete(self.registry, call.resource, call.info.namespace, call.info.name, options)
+        return reply(answer, code, options.warnings)
+
+    async def _delete_collection(self, call: Call) -> web.StreamResponse:
+        body, _ = await call.body()
+        query = call.request.query
+        options = delete_options(query, body, call.user)
+        found = delete_collection(self.registry, call.resource, call.info.namespace, list_options(query), options)
+        return raw(found.render(call.resource), 200, options.warnings)
+
+
+class Call:
+    """One request about one resource."""
+
+    def __init__(self, request: web.BaseRequest, info: RequestInfo, resource: Resource, user: UserInfo) -> None:
+        self.request, self.info, self.resource, self.user = request, info, resource, user
+
+    def write_options(self, kind: str = "CreateOptions") -> WriteOptions:
+        """From query and headers."""
+        agent = self.request.headers.get("User-Agent", "")
+        options = write_options(self.request.query, self.user, agent, kind)
+        options.subresource = self.info.subresource
+        return options
+
+    async def body(self) -> tuple[Any, list[str]]:
+        """The body as plain data, and which keys it has twice; 415 for other formats."""
+        data = await self.request.read()
+        media = self.request.content_type
+        if data and media not in ("application/octet-stream", "text/plain") and media not in _BODY_TYPES[:2]:
+            raise errors.unsupported_media(_BODY_TYPES)
+        return parse_body(data, media)
+
+
+def raw(body: bytes, code: int = 200, warnings: list[str] | None = None) -> web.Response:
+    """An answer of stored JSON."""
+    headers: list[tuple[str, str]] = [
+        ("Audit-Id", str(uuid.uuid4())),
+        ("Cache-Control", "no-cache, private"),
+        ("Content-Type", "application/json"),
+    ]
+    headers += [("Warning", f"299 - {json.dumps(text)}") for text in dict.fromkeys(warnings or [])]
+    return web.Response(body=body, status=code, headers=headers)
+
+
+def reply(body: Any, code: int = 200, warnings: list[str] | None = None) -> web.Response:
+    """An answer of plain data."""
+    return raw(dump(body), code, warnings)

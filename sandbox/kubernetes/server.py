@@ -1,0 +1,129 @@
+"""The network side of a cluster: TLS, an event loop in a thread of its own, start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from aiohttp import web
+
+from ..core.clock import Clock
+from ..core.tls import LOOPBACK, Authority
+from .api import Api
+from .cluster import Cluster
+from .identity import TokenCheck
+
+_T = TypeVar("_T")
+_START_SECONDS = 30.0
+_SERVICE_NAMES = (
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
+
+
+class ApiServer:
+    """A running API server. All of its state belongs to its own thread: ``call`` runs code there."""
+
+    def __init__(self, cluster: Cluster, check: TokenCheck, authority: Authority, host: str, port: int) -> None:
+        self.cluster = cluster
+        self._authority = authority
+        self._host, self._port = host, port
+        self._api = Api(cluster, check)
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._ready: threading.Event = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=f"kubernetes-{cluster.name}", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """``https://127.0.0.1:40123``."""
+        return f"https://{self._host}:{self._port}"
+
+    @property
+    def ca_pem(self) -> bytes:
+        """The CA that signed the server's certificate."""
+        return self._authority.pem
+
+    @property
+    def ca_file(self) -> Path:
+        """The file that ``ca_pem`` is in."""
+        return self._authority.certificate_file
+
+    def start(self) -> ApiServer:
+        """Serve; returns when connections are accepted. OSError when the port is taken."""
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS):
+            raise TimeoutError(f"the API server of {self.cluster.name} did not start")
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """End it and its thread; open watches are cut off."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+    def call(self, work: Callable[[Cluster], _T]) -> _T:
+        """Run ``work`` on the cluster in the server's thread and return its result."""
+
+        async def run() -> _T:
+            return work(self.cluster)
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+
+    def __enter__(self) -> ApiServer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as error:  # start() raises it
+            self._failure = error
+        finally:
+            self._ready.set()
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        runner = web.ServerRunner(
+            web.Server(self._api.handle, handler_cancellation=True, access_log=None), shutdown_timeout=0.1
+        )
+        await runner.setup()
+        try:
+            context = self._authority.server_context("apiserver", (*LOOPBACK, *_SERVICE_NAMES))
+            site = web.TCPSite(runner, self._host, self._port, ssl_context=context)
+            await site.start()
+            self._port = runner.addresses[0][1]
+            self._ready.set()
+            await self._stop.wait()
+        finally:
+            await runner.cleanup()
+
+
+def start(
+    name: str,
+    version: str,
+    tokens: TokenCheck,
+    directory: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    clock: Clock | None = None,
+) -> ApiServer:
+    """Start the API server of the cluster ``name`` at Kubernetes ``version`` (``1.34`` or ``1.34.2``).
+
+    ``tokens`` turns a bearer token into its user (None: 401). The CA is kept in ``directory`` and reused.
+    """
+    authority = Authority(directory, common_name=f"kubernetes-{name}")
+    return ApiServer(Cluster(name, version, clock), tokens, authority, host, port).start()

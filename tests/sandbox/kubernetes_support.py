@@ -1,0 +1,127 @@
+"""A cluster's API server for tests, and clients for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import ssl
+import subprocess
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+from kubernetes import client, dynamic
+
+from sandbox.kubernetes import MASTERS, ApiServer, UserInfo, start
+
+ADMIN = "admin-token"
+_USERS = {ADMIN: UserInfo("admin", groups=(MASTERS,)), "alice-token": UserInfo("alice", groups=("developers",))}
+KUBECTL = shutil.which("kubectl")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Of a plain HTTP request."""
+
+    code: int
+    body: Any
+    headers: dict[str, str]
+    warnings: list[str]
+
+
+class Running:
+    """The running server with its clients."""
+
+    def __init__(self, server: ApiServer, directory: Path) -> None:
+        self.server = server
+        self.directory = directory
+        self.context = ssl.create_default_context(cafile=str(server.ca_file))
+
+    def api(self, token: str = ADMIN) -> client.ApiClient:
+        """The official client."""
+        configuration = client.Configuration()
+        configuration.host = self.server.url
+        configuration.ssl_ca_cert = str(self.server.ca_file)
+        configuration.api_key = {"authorization": f"Bearer {token}"}
+        return client.ApiClient(configuration)
+
+    def dynamic(self, token: str = ADMIN) -> dynamic.DynamicClient:
+        """The official client's dynamic half, which works by discovery."""
+        return dynamic.DynamicClient(self.api(token), cache_file=str(self.directory / "discovery.json"))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        media: str = "application/json",
+        token: str | None = ADMIN,
+        **headers: str,
+    ) -> Answer:
+        """Plain HTTP; failures are answers too."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        sent = {"Content-Type": media, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        request = urllib.request.Request(self.server.url + path, data, sent, method=method)  # noqa: S310 - https
+        try:
+            with urllib.request.urlopen(request, context=self.context, timeout=30) as response:  # noqa: S310
+                return _answer(response.status, response)
+        except HTTPError as error:
+            with error:
+                return _answer(error.code, error)
+
+    def get(self, path: str, **headers: str) -> Any:
+        """The body at a path that must be there."""
+        answer = self.request("GET", path, **headers)
+        assert answer.code == 200, answer.body
+        return answer.body
+
+    def post(self, path: str, body: Any, code: int = 201) -> Any:
+        """Create; returns the object."""
+        answer = self.request("POST", path, body)
+        assert answer.code == code, answer.body
+        return answer.body
+
+    def apply(self, path: str, body: Any, manager: str = "tester", force: bool = False, extra: str = "") -> Answer:
+        """Server-side apply."""
+        query = f"?fieldManager={manager}&force={str(force).lower()}{extra}"
+        return self.request("PATCH", path + query, body, media="application/apply-patch+yaml")
+
+    def kubectl(self, *arguments: str, data: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run kubectl as the admin."""
+        config = self.directory / "kubeconfig"
+        cluster = {"server": self.server.url, "certificate-authority": str(self.server.ca_file)}
+        text = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": {"token": ADMIN}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        config.write_text(json.dumps(text))
+        command = [KUBECTL or "kubectl", "--kubeconfig", str(config), "--cache-dir", str(self.directory / "cache")]
+        return subprocess.run(
+            [*command, *arguments], input=data, capture_output=True, text=True, check=check, timeout=60
+        )
+
+
+def _answer(code: int, response: Any) -> Answer:
+    data = response.read()
+    body = json.loads(data) if data[:1] in (b"{", b"[") else data.decode()
+    return Answer(code, body, dict(response.headers), response.headers.get_all("Warning") or [])
+
+
+@contextmanager
+def running(version: str = "1.34.2") -> Iterator[Running]:
+    """A fresh cluster."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        with start("test", version, _USERS.get, directory / "pki") as server:
+            yield Running(server, directory)
