@@ -21,6 +21,7 @@ from .blob import BlobService
 from .call import Call, Reply
 from .errors import ArmError, group_not_found
 from .identity import Authority, Directory, check_subscription
+from .images import ImageService
 from .kind import Kind
 from .operations import Operations
 from .providers import locks
@@ -71,6 +72,7 @@ class AzureEmulator:
         self.subscription = Subscription(self)
         self.blobs = BlobService(self)
         self.secrets = SecretService(self)
+        self.images = ImageService(self)
         providers.install(self)
 
     # -- CloudEmulator --------------------------------------------------------------------------------------------
@@ -92,6 +94,8 @@ class AzureEmulator:
             return self.blobs.handle(request, content)
         if path.startswith("/vault/"):
             return self.secrets.handle(request, content)
+        if path.startswith("/registry/"):
+            return self.images.handle(request, content)
         if self.authority.serves(path):
             return self.authority.handle(request, content)
         if path == "/metadata/endpoints":
@@ -107,11 +111,13 @@ class AzureEmulator:
     def operation_name(self, request: web.Request, body: bytes) -> str:
         """``PUT Microsoft.Network/virtualNetworks``; actions carry their name after the type."""
         path = request.path
-        _SIGN_IN.set(self.authority.serves(path))
+        _SIGN_IN.set(self.authority.serves(path) and not path.startswith("/registry/"))
         if path.startswith("/blob/"):
             return f"{request.method} blob"
         if path.startswith("/vault/"):
             return f"{request.method} vault/{'/'.join(path.split('/')[3:4])}"
+        if path.startswith("/registry/"):
+            return f"{request.method} registry/{'/'.join(path.split('/')[3:5])}"
         if self.authority.serves(path):
             return f"{request.method} token" if path.endswith("/token") else f"{request.method} discovery"
         target = armid.parse(path)

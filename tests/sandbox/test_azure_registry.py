@@ -37,7 +37,8 @@ def test_a_registry_is_there_at_once(azure: Subscription, client: Any) -> None:
     assert answer.status_code == 200
     assert not {"Azure-AsyncOperation", "Location"} & set(answer.headers)
     found = client.registries.get(GROUP, "platformimages")
-    assert (found.login_server, found.provisioning_state) == ("platformimages.azurecr.io", "Succeeded")
+    server = f"{azure.url.partition('://')[2]}/registry/platformimages"
+    assert (found.login_server, found.provisioning_state) == (server, "Succeeded")
     assert (found.policies.retention_policy.days, found.policies.retention_policy.status) == (30, "enabled")
     assert found.policies.export_policy.status == "enabled"
 

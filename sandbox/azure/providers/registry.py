@@ -136,9 +136,12 @@ class Registries(RegistryKind):
             if tier != "Premium" and self.store.of_kind(REPLICATIONS, previous.id):
                 message = "The sku of a registry with replications cannot be lowered: delete the replications first."
                 raise ArmError(400, "SkuDowngradeNotAllowed", message)
-        properties["loginServer"] = f"{call.target.name.lower()}.azurecr.io"
+        properties["loginServer"] = self.emulator.images.login_server(call.target.name)
         document["properties"] = properties
         return document
+
+    def removed(self, record: Record) -> None:
+        self.emulator.images.forget(record.name)
 
     def accept(self, call: Call, record: Record, before: Document | None, failure: Any) -> Reply:
         if failure is not None:
