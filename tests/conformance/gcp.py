@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-from module_utils._gcp import compute, gke, iam, kms, nodepools, peering, storage
+from module_utils._gcp import artifact_registry, compute, gke, iam, kms, nodepools, peering, storage
 from module_utils._gcp.gke_fields import CLUSTER_UPDATES, WRAPPED
 from module_utils._gcp.nodepools import MACHINE, POOL_UPDATES
 from module_utils._gcp.rest import RestResource
@@ -24,9 +24,12 @@ KINDS: dict[str, type[RestResource]] = {
     r"projects/[^/]+/(locations|zones)/[^/]+/clusters": gke.Cluster,
     r"projects/[^/]+/(locations|zones)/[^/]+/clusters/[^/]+/nodePools": nodepools.NodePool,
     r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys": kms.Key,
+    r"projects/[^/]+/locations/[^/]+/repositories": artifact_registry.Repository,
     r"projects/[^/]+/serviceAccounts": iam.ServiceAccount,
     r"b": storage.Bucket,
 }
+# Where the name of a new object stands in the query.
+NAMED_BY = ("cryptoKeyId", "repositoryId")
 POLICY = r"projects/[^/:]+"
 CONNECTIONS = "services/servicenetworking.googleapis.com/connections"
 # Verbs behind an object's path, and the body that each stands for.
@@ -117,7 +120,7 @@ class GcpAdapter:
         if kind is iam.ServiceAccount:
             name = str(response.get("email", ""))
         else:
-            name = query.get("cryptoKeyId", [""])[0] or str(body.get("name", ""))
+            name = next((query[key][0] for key in NAMED_BY if key in query), str(body.get("name", "")))
         desired = {member: value for member, value in inner(body).items() if member not in kind.set_later}
         return Write(kind.kind, kind.fields, f"{collection}/{name}", desired) if name else None
 

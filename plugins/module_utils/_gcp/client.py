@@ -24,12 +24,16 @@ T = TypeVar("T")
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 # What follows the host in every URL of a service (Google's discovery documents: servicePath and version).
 PREFIXES = {
+    "artifactregistry": "/v1",
     "cloudkms": "/v1",
     "cloudresourcemanager": "/v1",
     "compute": "/compute/v1",
     "container": "/v1",
     "iam": "/v1",
+    "memorystore": "/v1",
     "monitoring": "/v3",
+    "networkconnectivity": "/v1",
+    "redis": "/v1",
     "secretmanager": "/v1",
     "servicenetworking": "/v1",
     "serviceusage": "/v1",

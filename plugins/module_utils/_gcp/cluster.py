@@ -42,6 +42,12 @@ def build(spec: Spec, network: NetworkSpec, built: Built, cloud: Cloud) -> Built
     return builder.built()
 
 
+def node_account(cloud: Cloud, **options: Any) -> ServiceAccount:
+    """The service account that a cluster's nodes have unless the specification names another."""
+    label = {"displayName": f"{cloud.site.base} nodes"}
+    return ServiceAccount(cloud, names.of(cloud.site, "nodes", limit=30), label, **options)
+
+
 def _uses(keys: list[Any]) -> list[tuple[str, Any]]:
     return [("cluster" if isinstance(key, Key) else "given-key", key) for key in keys]
 
@@ -58,12 +64,8 @@ class Builder:
         self.pools = [pool for pool in spec.node_pools or () if pool.state == "present"]
         self.key: Key | GivenKey | None = None
         self.places: dict[str, Resource] = {}
-        self.account = ServiceAccount(
-            cloud,
-            names.of(self.site, "nodes", limit=30),
-            {"displayName": f"{self.site.base} nodes"},
-            present=any(not pool.gcp.service_account for pool in self.pools) or not self.pools,
-        )
+        own = any(not pool.gcp.service_account for pool in self.pools) or not self.pools
+        self.account = node_account(cloud, present=own)
         self.cluster: Cluster
         self.node_pools: list[NodePool] = []
 
@@ -113,7 +115,13 @@ class Builder:
         self.first = next((p for p, s in zip(present, self.pools, strict=True) if not s.gpu), present[0])
         access = [self._access(each) for each in self.spec.access or ()]
         resources += [self.cluster, *self.node_pools, *access]
-        return Built(resources, {"cluster": self.cluster}, self._outputs)
+        exports = {"cluster": self.cluster, "node_accounts": self._node_accounts()}
+        return Built(resources, exports, self._outputs)
+
+    def _node_accounts(self) -> dict[str, tuple[Resource, ...]]:
+        """Who the nodes are: e-mail addresses, each with what has to be there first."""
+        own: dict[str, tuple[Resource, ...]] = {self.account.email: (self.account,)} if self.account.present else {}
+        return own | {pool.gcp.service_account: () for pool in self.pools if pool.gcp.service_account}
 
     # -- who and with which key ------------------------------------------------------------------------------------
 

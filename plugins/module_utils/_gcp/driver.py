@@ -14,7 +14,7 @@ from .._engine.errors import AuthError, NotFound
 from .._engine.retry import retry_call
 from .._engine.survey import Planned
 from .._spec.site import Site
-from . import cluster, errors, network, object_store, orphans, preflight, secret_store, services
+from . import cluster, errors, network, object_store, orphans, preflight, registry, secret_store, services
 from .client import Cloud, check_credentials
 
 
@@ -75,6 +75,10 @@ class GcpDriver:
     def secret_store(self, spec: Any, *, managed: bool = True) -> Built:
         self._needed.update(services.SECRETS)
         return self._with_services(secret_store.build(spec, self.cloud, managed=managed))
+
+    def registry(self, spec: Any, cluster_built: Built | None) -> Built:
+        self._needed.update(registry.needed(spec))
+        return self._with_services(registry.build(spec, cluster_built, self.cloud))
 
     def _with_services(self, built: Built) -> Built:
         """With enable_services, everything waits for the services that it needs."""

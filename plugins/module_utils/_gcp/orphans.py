@@ -14,7 +14,7 @@ from .._engine.tags import from_description
 from .._spec import names
 from . import errors
 from .client import Cloud
-from .references import tail
+from .references import last, tail
 from .secrets import PENDING_SUFFIX, is_deleted, listed
 
 Found = Iterator[tuple[str, str, str, dict[str, str]]]  # kind, id, name, tags
@@ -24,7 +24,7 @@ def find(cloud: Cloud, known: set[str]) -> list[dict[str, str]]:
     """Every object of ours by labels or description that is not in `known`: {kind, id, name}."""
     owner = cloud.site.owner
     result = []
-    for look in (_compute, _clusters, _buckets, _accounts, _keys, _secrets):
+    for look in (_compute, _clusters, _buckets, _accounts, _keys, _secrets, _repositories):
         for kind, identity, name, tags in _tolerant(cloud, look):
             if owner.owns(tags) and identity not in known:
                 result.append({"kind": kind, "id": identity, "name": name})
@@ -107,6 +107,12 @@ def _secrets(cloud: Cloud) -> Found:
     for name, each in found.items():
         if not is_deleted(each) and name.removesuffix(PENDING_SUFFIX) not in found.keys() - {name}:
             yield "gcp.secretmanager.secret", secret_path(cloud, name), name, each.get("labels") or {}
+
+
+def _repositories(cloud: Cloud) -> Found:
+    path = f"projects/{cloud.project}/locations/{cloud.region}/repositories"
+    for each in cloud.pages("artifactregistry", path, "repositories"):
+        yield "gcp.artifactregistry.repository", each["name"], last(each["name"]), each.get("labels") or {}
 
 
 def _kept(cloud: Cloud) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ from .._engine.resource import DONE, Observed, Operation, Progress, Recovery, Re
 from .._engine.tags import as_description, from_description
 from . import errors
 from .client import Cloud
-from .references import merged, tail
+from .references import last, merged, tail
 
 Body: TypeAlias = "Mapping[str, Any] | Callable[[], Mapping[str, Any]]"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -61,6 +61,7 @@ class RestResource(Resource):
     service, place: the service and its collection, with {project} and {region}.
     style: how its changes end. labels: the member that carries labels. described: ownership stands in the description.
     listed: read it through one list of the collection (see `list_filter`) instead of a GET of its own.
+    items: the member of that list's answer that holds the objects.
     set_later: members that creation ignores and a step sets afterwards.
     steps: special ways to change members, tried in order; all other changes of a turn go into one PATCH.
     """
@@ -71,6 +72,7 @@ class RestResource(Resource):
     labels: ClassVar[str] = ""
     described: ClassVar[bool] = False
     listed: ClassVar[bool] = False
+    items: ClassVar[str] = "items"
     set_later: ClassVar[tuple[str, ...]] = ()
     steps: ClassVar[tuple[Step, ...]] = ()
 
@@ -149,7 +151,8 @@ class RestResource(Resource):
     def _list(self) -> dict[str, Any]:
         def load() -> dict[str, Any]:
             query = {"filter": self.list_filter()} if self.list_filter() else {}
-            return {item["name"]: item for item in self.cloud.pages(self.service, self.collection, "items", query)}
+            found = self.cloud.pages(self.service, self.collection, self.items, query)
+            return {last(item["name"]): item for item in found}
 
         return self.cloud.shared.get(self._list_key(), load)
 
