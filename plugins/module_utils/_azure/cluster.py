@@ -77,7 +77,12 @@ class ClusterBuilder:
         self.resources.append(ClusterAccess(self.cluster, lock, spec.access or ()))
         return Built(
             self.resources,
-            exports={"cluster": self.cluster, "workspace": workspace, "identity": self.identity},
+            exports={
+                "cluster": self.cluster,
+                "workspace": workspace,
+                "identity": self.identity,
+                "kubelet": self.kubelet,
+            },
             outputs=lambda: {
                 "id": self.cluster.out("id"),
                 "name": name,

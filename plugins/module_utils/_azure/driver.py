@@ -14,6 +14,7 @@ from .._engine.survey import Planned
 from .._spec.cluster import Cluster
 from .._spec.network import Network
 from .._spec.object_store import ObjectStore
+from .._spec.registry import Registry
 from .._spec.secret_store import SecretStore
 from .._spec.site import Site
 from . import account
@@ -24,6 +25,7 @@ from .object_store import StoreBuilder
 from .orphans import orphans
 from .preflight import preflight
 from .registration import NAMESPACES, Registration
+from .registry import RegistryBuilder
 from .secret_store import SecretsBuilder
 from .session import Session
 
@@ -52,6 +54,9 @@ class AzureDriver:
 
     def secret_store(self, spec: SecretStore, *, managed: bool = True) -> Built:
         return SecretsBuilder(self.groups, spec, managed).build()
+
+    def registry(self, spec: Registry, cluster_built: Built | None) -> Built:
+        return RegistryBuilder(self.groups, spec, cluster_built).build()
 
     def preflight(self, planned: Sequence[Planned]) -> list[str]:
         return preflight(self.session, planned)

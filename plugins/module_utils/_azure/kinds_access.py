@@ -19,6 +19,7 @@ from .session import Session
 
 # Built-in roles (Azure RBAC reference).
 ROLES = {
+    "acr-pull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
     "network-contributor": "4d97b98b-1d4f-4787-a291-c67834d212e7",
     "managed-identity-operator": "f1a07417-d97a-45cb-824c-7a7467783830",
     "key-vault-secrets-officer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",

@@ -17,6 +17,7 @@ from .arm import ArmResource, at
 from .kinds_cluster import AgentPool, Cluster
 from .kinds_common import Vault
 from .kinds_network import NatGateway, PublicAddress, SecurityGroup, VirtualNetwork
+from .kinds_registry import ContainerRegistry, taken
 from .kinds_storage import StorageAccount
 from .registration import KIND as PROVIDERS
 from .registration import Registration, provider_path
@@ -43,6 +44,7 @@ def preflight(session: Session, planned: Sequence[Planned]) -> list[str]:
     problems += _clusters(session, sum(isinstance(item, Cluster) for item in resources))
     problems += _storage(session, [item for item in resources if isinstance(item, StorageAccount)])
     problems += vault_names.taken(session, [item for item in resources if isinstance(item, Vault)])
+    problems += taken(session, [item for item in resources if isinstance(item, ContainerRegistry)])
     grown = [item for item in changed if isinstance(item.resource, AgentPool)]
     problems += machines.shortfalls(session, [item for item in added if isinstance(item.resource, AgentPool)], grown)
     problems += _versions(session, [*added, *changed])

@@ -23,6 +23,8 @@ NAMESPACES = (
     "Microsoft.KeyVault",
     "Microsoft.DBforPostgreSQL",
     "Microsoft.Sql",
+    "Microsoft.Cache",
+    "Microsoft.ContainerRegistry",
     "Microsoft.OperationalInsights",
     "Microsoft.Insights",
 )

@@ -28,6 +28,8 @@ VERSIONS: dict[str, str] = {
     "microsoft.keyvault": _VAULT,
     "microsoft.dbforpostgresql": "2025-08-01",
     "microsoft.sql": "2023-08-01",
+    "microsoft.cache": "2025-07-01",
+    "microsoft.containerregistry": "2025-11-01",
     "microsoft.operationalinsights": "2025-07-01",
     "microsoft.insights/diagnosticsettings": "2021-05-01-preview",
     "microsoft.compute": _COMPUTE,

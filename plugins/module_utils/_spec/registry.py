@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass, field
 from typing import Literal
@@ -48,12 +49,13 @@ class Repository:
 class Registry:
     """The site's registry. untagged_expire_days: how long images without a tag stay; 0 keeps them.
 
+    immutable_tags and scan_on_push: on without them, except on Azure, whose registry has neither setting.
     pull: the site's cluster may pull. Without it: when the cluster is part of the same call.
     """
 
     repositories: tuple[Repository, ...] = ()
-    immutable_tags: bool = True
-    scan_on_push: bool = True
+    immutable_tags: bool | None = None
+    scan_on_push: bool | None = None
     untagged_expire_days: int = 14
     encryption: Literal["provider", "customer"] = "provider"
     pull: bool | None = None
@@ -62,7 +64,7 @@ class Registry:
     azure: AzureRegistry = field(default_factory=AzureRegistry)
 
     def resolve(self, site: Site) -> Registry:
-        """Itself, checked. Raises SpecError."""
+        """Every None that the cloud decides, decided. Raises SpecError."""
         names = [repository.name for repository in self.repositories]
         problems = [
             f"registry.repositories: two repositories are named {name!r}."
@@ -80,4 +82,9 @@ class Registry:
         ):
             problems.append("registry: a key of your own needs encryption: customer.")
         check(problems)
-        return self
+        offered = site.cloud != "azure"
+        return dataclasses.replace(
+            self,
+            immutable_tags=offered if self.immutable_tags is None else self.immutable_tags,
+            scan_on_push=offered if self.scan_on_push is None else self.scan_on_push,
+        )
