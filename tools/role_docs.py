@@ -1,7 +1,7 @@
 """Write the documentation of the capability roles from the doc fragments: `python tools/role_docs.py`.
 
-The variables of the roles network, cluster and object_store are the options of the blocks of the same names, so their
-argument specs and the tables in their READMEs follow from the modules' documentation.
+The variables of these roles are the options of the blocks of the same names, so their argument specs and the tables in
+their READMEs follow from the modules' documentation.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 TITLES = {
     "network": "A site's network",
     "cluster": "A site's Kubernetes cluster, in the network that the site has",
+    "secret_store": "A site's secret store, and secrets in it",
+    "database": "A site's managed databases",
+    "cache": "A site's Redis-compatible caches",
+    "registry": "A site's container registry",
     "object_store": "A site's buckets",
 }
 MARK = "## Variables\n"

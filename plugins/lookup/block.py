@@ -9,14 +9,16 @@ name: block
 short_description: A capability's block from variables of its name
 version_added: 0.1.0
 description:
-  - Collects the variables C(network_*), C(cluster_*) or C(object_store_*) into the block of that name that the modules
-    take. C(cluster_size) becomes C(size) of the block C(cluster), and so on. What is not defined is left out.
+  - Collects the variables C(network_*), C(cluster_*), C(database_*) and so on into the block of that name that the
+    modules take. C(cluster_size) becomes C(size) of the block C(cluster), and so on. What is not defined is left out.
   - So a site can differ from its group in one variable, without merging of dictionaries.
   - A variable that begins so and is no option of the block is an error, because it would have no effect.
 author: multicloud.platform contributors (@multicloud-platform)
 options:
   _terms:
-    description: Names of capabilities, each V(network), V(cluster) or V(object_store).
+    description:
+      - Names of capabilities.
+      - Each is V(network), V(secret_store), V(cluster), V(database), V(cache), V(registry) or V(object_store).
     required: true
   others:
     description: Names of variables that begin so and are meant for somebody else.

@@ -72,16 +72,22 @@ _LIBRARIES = {
 
 
 @dataclass(frozen=True)
-class Run:
-    """Module options that say how a run behaves (doc fragment `run`)."""
+class Waits:
+    """Module options that say how long a run waits, and where it tells what goes on (doc fragment `waits`)."""
+
+    wait_timeout: int = 3600
+    retry_timeout: int = 180
+    progress_file: str | None = field(default=None, metadata={"type": "path"})
+
+
+@dataclass(frozen=True)
+class Run(Waits):
+    """Module options that say what a run may do (doc fragments `run` and `waits`)."""
 
     state: Literal["present", "absent"] = "present"
     adopt: bool = False
     allow_replace: bool = False
     allow_disruption: bool = False
-    wait_timeout: int = 3600
-    retry_timeout: int = 180
-    progress_file: str | None = field(default=None, metadata={"type": "path"})
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ author: multicloud.platform contributors (@multicloud-platform)
 extends_documentation_fragment:
   - multicloud.platform.site
   - multicloud.platform.run
+  - multicloud.platform.waits
   - multicloud.platform.network
   - multicloud.platform.cluster
 options:
@@ -67,75 +68,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 resources:
-  description: Every object of the specification, in the order of their making.
+  description:
+    - Every object of the specification, in the order of their making.
+    - Each has C(kind), C(name), C(id), C(action), C(changes), C(seconds), C(started), C(status), C(error), C(note),
+      C(disruptive), C(needs) and C(lock), as RV(multicloud.platform.site#module:resources) describes.
   returned: always
   type: list
   elements: dict
-  contains:
-    kind:
-      description: Kind of object, cloud first.
-      type: str
-      returned: always
-      sample: aws.ec2.vpc
-    name:
-      description: Name of the object.
-      type: str
-      returned: always
-      sample: ml-platform-aws-dev
-    id:
-      description: The cloud's id of the object, empty while it does not exist.
-      type: str
-      returned: always
-      sample: vpc-0a1b2c3d4e5f60718
-    action:
-      description:
-        - What was done, or would be done in check mode.
-        - V(none), V(create), V(update), V(replace) or V(delete).
-      type: str
-      returned: always
-      sample: update
-    changes:
-      description: The fields that differ, each with C(field), C(before) and C(after). Secrets are masked.
-      type: list
-      elements: dict
-      returned: always
-      sample: [{field: enableDnsHostnames, before: false, after: true}]
-    seconds:
-      description: Time spent on the object.
-      type: float
-      returned: always
-      sample: 1.2
-    started:
-      description: When its turn came, in seconds since the run began.
-      type: float
-      returned: always
-      sample: 0.4
-    status:
-      description: V(ok), V(failed) or V(skipped).
-      type: str
-      returned: always
-      sample: ok
-    error:
-      description: Why it failed, with the cloud's own words and what to do.
-      type: str
-      returned: always
-      sample: ""
-    note:
-      description: Why something is done, where that is not obvious.
-      type: str
-      returned: always
-      sample: ""
-    needs:
-      description: The objects that it refers to, each as kind/name.
-      type: list
-      elements: str
-      returned: always
-      sample: []
-    lock:
-      description: Objects with the same lock are changed one at a time. Empty when there is none.
-      type: str
-      returned: always
-      sample: ""
+  sample: []
 diff:
   description: The objects that change, in the form that C(ansible-playbook --diff) prints.
   returned: always
@@ -143,9 +83,7 @@ diff:
   elements: dict
   sample: []
 outputs:
-  description:
-    - Ids and addresses by capability, and C(resolved), the specification with everything decided that it left open.
-    - In check mode values that only the making will tell say so.
+  description: Ids and addresses, and C(resolved), the specification with everything decided that it left open.
   returned: always
   type: dict
   sample: {cluster: {name: ml-platform-aws-dev}}
@@ -155,17 +93,17 @@ orphans:
   type: list
   elements: dict
   sample: []
+kept:
+  description: Always null, as RV(orphans).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
 site:
   description: The site's name, cloud, region, account, platform and environment.
   returned: always
   type: dict
-  sample:
-    name: aws-dev
-    cloud: aws
-    region: eu-central-1
-    account: "123456789012"
-    platform: ml-platform
-    environment: dev
+  sample: {name: aws-dev, cloud: aws, region: eu-central-1}
 started:
   description: When the call began, in UTC.
   returned: always

@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Makes, changes or deletes everything that one site of the platform holds, in one call with one plan and one
     report.
-  - The network comes first, then the cluster and the buckets side by side. What a block leaves open is decided by
-    O(environment).
+  - The network comes first, then the cluster, the databases and the caches side by side, and buckets, registry and
+    secret store beside all of them. What a block leaves open is decided by O(environment).
   - Before anything is touched everything is read and planned, and what speaks against the plan (foreign objects,
     changes that cannot be made, quotas, machine types, versions) is told at once.
   - When one object fails, those that need it are skipped and the others are finished. Running again goes on from
@@ -22,8 +22,13 @@ author: multicloud.platform contributors (@multicloud-platform)
 extends_documentation_fragment:
   - multicloud.platform.site
   - multicloud.platform.run
+  - multicloud.platform.waits
   - multicloud.platform.network
+  - multicloud.platform.secret_store
   - multicloud.platform.cluster
+  - multicloud.platform.database
+  - multicloud.platform.cache
+  - multicloud.platform.registry
   - multicloud.platform.object_store
 options:
   only:
@@ -33,7 +38,7 @@ options:
       - Without it every capability whose block is given is managed.
     type: list
     elements: str
-    choices: [network, cluster, object_store]
+    choices: [network, secret_store, cluster, database, cache, registry, object_store]
   find_orphans:
     description:
       - Also look for objects with this site's ownership tags that the specification does not hold, see RV(orphans).
@@ -155,6 +160,11 @@ resources:
       type: str
       returned: always
       sample: ""
+    disruptive:
+      description: Whether the change restarts or fails over what is running.
+      type: bool
+      returned: always
+      sample: false
     needs:
       description: The objects that it refers to, each as kind/name.
       type: list
@@ -188,6 +198,16 @@ orphans:
   type: list
   elements: dict
   sample: []
+kept:
+  description:
+    - What stays on purpose although the specification does not hold it, such as the final snapshot of a deleted
+      database.
+    - Each has C(kind), C(id), C(name) and the reason as C(kept).
+    - Null when they were not looked for, as RV(orphans).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
 site:
   description: The site's name, cloud, region, account, platform and environment.
   returned: always
@@ -217,13 +237,13 @@ msg:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.multicloud.platform.plugins.module_utils._module import arguments, carry_out
+from ansible_collections.multicloud.platform.plugins.module_utils._module import CAPABILITIES, arguments, carry_out
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec=arguments("site"),
-        required_one_of=[["network", "cluster", "object_store"]],
+        required_one_of=[list(CAPABILITIES)],
         supports_check_mode=True,
     )
     outcome = carry_out("site", module.params, check=module.check_mode, missing_library=missing_required_lib)

@@ -17,7 +17,11 @@ author: multicloud.platform contributors (@multicloud-platform)
 extends_documentation_fragment:
   - multicloud.platform.site
   - multicloud.platform.network
+  - multicloud.platform.secret_store
   - multicloud.platform.cluster
+  - multicloud.platform.database
+  - multicloud.platform.cache
+  - multicloud.platform.registry
   - multicloud.platform.object_store
 options:
   only:
@@ -26,7 +30,7 @@ options:
       - Without it every capability whose block is given is looked at.
     type: list
     elements: str
-    choices: [network, cluster, object_store]
+    choices: [network, secret_store, cluster, database, cache, registry, object_store]
   retry_timeout:
     description: How long a call that fails for a passing reason (throttling, server errors) is tried again, in seconds.
     type: int
@@ -122,6 +126,15 @@ orphans:
   type: list
   elements: dict
   sample: []
+kept:
+  description:
+    - What stays on purpose although the specification does not hold it, such as the final snapshot of a deleted
+      database.
+    - Each has C(kind), C(id), C(name) and the reason as C(kept).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
 problems:
   description: What would stop a run, as sentences.
   returned: always
@@ -157,13 +170,13 @@ msg:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.multicloud.platform.plugins.module_utils._module import arguments, carry_out
+from ansible_collections.multicloud.platform.plugins.module_utils._module import CAPABILITIES, arguments, carry_out
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec=arguments("site_info"),
-        required_one_of=[["network", "cluster", "object_store"]],
+        required_one_of=[list(CAPABILITIES)],
         supports_check_mode=True,
     )
     outcome = carry_out("site_info", module.params, check=True, missing_library=missing_required_lib)

@@ -20,6 +20,7 @@ from ansible.utils.collection_loader._collection_finder import _AnsibleCollectio
 
 ROOT = Path(__file__).resolve().parents[3]
 PREFIX = "ansible_collections.multicloud.platform.plugins"
+FAKES = ("fake_world", "fake_stores", "fake_cloud")  # the last one is the driver
 
 
 @pytest.fixture(scope="session")
@@ -36,13 +37,14 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def fake(collection: str) -> ModuleType:
     """The fake cloud, loaded as if it were part of module_utils."""
-    name = f"{collection}.module_utils._fake_cloud"
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("fake_cloud.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+    for part in FAKES:
+        name = f"{collection}.module_utils._{part}"
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{part}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
     return module
 
 
@@ -65,6 +67,17 @@ def params(**more: Any) -> dict[str, Any]:
         "network": {"addresses": {"aws-dev": "0"}},
         "cluster": {"endpoint": "private", "size": "small"},
         "object_store": {"buckets": [{"name": "models"}]},
+        **more,
+    }
+
+
+def stores(**more: Any) -> dict[str, Any]:
+    """Blocks of a site with one of every data store."""
+    return {
+        "secret_store": {"secrets": [{"name": "api-key"}]},
+        "database": {"servers": [{"name": "main"}]},
+        "cache": {"instances": [{"name": "main"}]},
+        "registry": {"repositories": [{"name": "api"}]},
         **more,
     }
 
@@ -125,7 +138,8 @@ def playbooks(tmp_path: Path) -> Playbooks:
         (home / "plugins" / name).symlink_to(ROOT / "plugins" / name)
     utils = home / "plugins" / "module_utils"
     shutil.copytree(ROOT / "plugins" / "module_utils", utils)
-    shutil.copy(Path(__file__).with_name("fake_cloud.py"), utils / "_fake_cloud.py")
+    for part in FAKES:
+        shutil.copy(Path(__file__).with_name(f"{part}.py"), utils / f"_{part}.py")
     (utils / "_capability.py").write_text("from ._fake_cloud import FakeDriver as driver\n")
     accounts = {"aws": "123456789012", "gcp": "project", "azure": "subscription"}
     clouds = {

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+from module_utils._module import CAPABILITIES, TAKES, is_info
 
-from ..conftest import params
+from ..conftest import params, stores
 
-KEYS = {"changed", "resources", "diff", "outputs", "orphans", "seconds", "site", "started", "invocation"}
-MODULES = ("site", "site_info", "network", "cluster", "object_store")
+KEYS = {"changed", "resources", "diff", "outputs", "orphans", "kept", "seconds", "site", "started", "invocation"}
+MODULES = tuple(TAKES)
 
 
 @pytest.fixture
@@ -38,6 +39,12 @@ def actions(result: dict[str, Any]) -> dict[str, str]:
 
 def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if key not in names}
+
+
+def of(module: str) -> dict[str, Any]:
+    """Arguments of one module for the site that has one of everything."""
+    everything = params(**stores())
+    return without(everything, *(CAPABILITIES.keys() - set(TAKES[module])))
 
 
 def test_site_converges_then_changes_nothing(call: Any) -> None:
@@ -208,7 +215,7 @@ def test_info_tells_problems_that_would_stop_a_run(call: Any, fake_cloud: Path) 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_unknown_option_is_refused(call: Any, name: str) -> None:
-    result = call(name, params(regoin="eu-central-1"))
+    result = call(name, {**of(name), "regoin": "eu-central-1"})
     assert result["failed"]
     assert "regoin" in result["msg"]
 
@@ -226,6 +233,22 @@ def test_documentation_describes_exactly_the_arguments(collection: str, name: st
         options[option] = {**options.get(option, {}), **more}
     spec = importlib.import_module(f"{collection}.module_utils._module").arguments(name)
     assert _shape(options, "suboptions") == _shape(spec, "options")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_documentation_names_exactly_what_is_returned(call: Any, collection: str, name: str) -> None:
+    described = yaml.safe_load(importlib.import_module(f"{collection}.modules.{name}").RETURN)
+    call("site", params(**stores()))
+    result = call(name, of(name))
+    # Ansible collects warnings of all calls of one process
+    assert set(described) - {"msg"} == set(result) - {"changed", "invocation", "warnings"}
+    members = set(result["resources"][0])
+    if "contains" in described["resources"]:
+        assert set(described["resources"]["contains"]) == members
+    else:
+        text = " ".join(described["resources"]["description"])
+        assert set(re.findall(r"C\((\w+)\)", text)) == members
+        assert ("site_info" if is_info(name) else "site#") in text
 
 
 def _shape(options: dict[str, Any], below: str) -> dict[str, Any]:

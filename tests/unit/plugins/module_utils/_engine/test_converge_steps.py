@@ -92,7 +92,7 @@ def test_what_does_not_pass_is_not_tried_again(cloud: FakeCloud) -> None:
     report = cloud.run(
         Fake(cloud, "a", script={"create": [InvalidRequest("bad zone", code="InvalidZone", hint="Use b.")]})
     )
-    assert entry(report, "a").error == "fake a: create: bad zone [InvalidZone] Use b."
+    assert entry(report, "a").error == "fake a: create: bad zone [InvalidZone]. Use b."
     assert cloud.verbs() == ["create a"]
 
 
