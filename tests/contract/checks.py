@@ -76,7 +76,8 @@ def check_life(world: World, case: Case) -> None:
     if resource.lasting:
         assert entry_of(removed, resource).action is Action.NONE
         return
-    assert entry_of(removed, resource).action is Action.DELETE
+    # What lives inside another object goes with it, unlooked at.
+    assert entry_of(removed, resource).action is (Action.NONE if resource.inside else Action.DELETE)
     assert look(world, case, current) is None
     assert counted(world, case) in (None, 0), "the cloud still has the object"
     for options in ({}, *(options for _, options in cumulated(case))):

@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._engine.backups import History
 from .._engine.capability import Built
 from .._engine.clock import Clock
+from .._engine.resource import Resource
 from .._engine.survey import Planned
+from .._spec.cache import Cache
 from .._spec.cluster import Cluster
+from .._spec.database import Database
 from .._spec.network import Network
 from .._spec.object_store import ObjectStore
 from .._spec.registry import Registry
+from .._spec.secret_store import SecretStore
 from .._spec.site import Site, check
 from .client import Session, check_credentials
 
@@ -52,10 +57,56 @@ class AwsDriver:
 
         return build(self.session, spec)
 
+    def secret_store(self, spec: SecretStore, *, managed: bool = True) -> Built:
+        from .secret_store import build
+
+        return build(self.session, spec, managed=managed)
+
+    def database(
+        self, spec: Database, network: Network, network_built: Built, secrets_built: Built, *, reapply: bool = False
+    ) -> Built:
+        from .database import build
+
+        return build(self.session, spec, network, network_built, secrets_built, reapply=reapply)
+
+    def cache(self, spec: Cache, network: Network, network_built: Built, secrets_built: Built) -> Built:
+        from .cache import build
+
+        return build(self.session, spec, network, network_built, secrets_built)
+
     def registry(self, spec: Registry, cluster_built: Built | None) -> Built:
         from .registry import build
 
         return build(self.session, spec, cluster_built)
+
+    def backups(self, label: str, database: Database | None, cache: Cache | None) -> Built:
+        resources: list[Resource] = []
+        if database is not None:
+            from .rds_backups import backups
+
+            resources += backups(self.session, label, database)
+        if cache is not None:
+            from .cache_backups import backups as cache_backups
+
+            resources += cache_backups(self.session, label, cache)
+        return Built(resources)
+
+    def histories(self, database: Database | None, cache: Cache | None) -> list[History]:
+        found: list[History] = []
+        if database is not None:
+            from .rds_backups import histories
+
+            found += histories(self.session, database)
+        if cache is not None:
+            from .cache_backups import histories as cache_histories
+
+            found += cache_histories(self.session, cache)
+        return found
+
+    def promotion(self, database: Database, server: str, restored: str) -> Built:
+        from .rds_restore import promotion
+
+        return promotion(self.session, database, server, restored)
 
     def preflight(self, planned: Sequence[Planned]) -> list[str]:
         from .preflight import problems

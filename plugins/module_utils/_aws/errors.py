@@ -45,7 +45,7 @@ _AUTH = {
 }
 _NOT_FOUND = re.compile(r"NotFound(Exception|Error|Fault)?$|^NoSuch|^404$|\.Unknown$")
 _CONFLICT = re.compile(
-    r"AlreadyExists|AlreadyOwnedByYou|AlreadyAssociated|DependencyViolation|ResourceInUse|DeleteConflict|BucketNotEmpty"
+    r"AlreadyExists|ResourceExists|AlreadyOwnedByYou|AlreadyAssociated|DependencyViolation|ResourceInUse|DeleteConflict|BucketNotEmpty"
     r"|\.Duplicate$|\.Conflict$|\.InUse|^InUse"
 )
 _BUSY = {

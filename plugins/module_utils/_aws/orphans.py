@@ -13,6 +13,7 @@ from .client import Session
 from .ecr import REPOSITORIES, repositories
 from .logs import LOG_GROUPS, log_groups
 from .network import cluster_name
+from .store_orphans import secrets_there
 
 # What the nodes of a living cluster bring along; it goes with them.
 _OF_NODES = ("instance", "volume", "network-interface")
@@ -164,7 +165,15 @@ def _in_ecr(session: Session, arns: list[str]) -> set[str]:
     return set(arns) & there
 
 
-_CHECKS = {"ec2": _in_ec2, "kms": _in_kms, "eks": _in_eks, "logs": _in_logs, "s3": _in_s3, "ecr": _in_ecr}
+_CHECKS = {
+    "ec2": _in_ec2,
+    "kms": _in_kms,
+    "eks": _in_eks,
+    "logs": _in_logs,
+    "s3": _in_s3,
+    "secretsmanager": secrets_there,
+    "ecr": _in_ecr,
+}
 
 
 def _roles(session: Session, known: set[str]) -> dict[str, dict[str, str]]:
