@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
-from . import errors
+from . import accept, errors, tables
 from .catalogue import Resource
 from .cluster import Cluster
 from .decoding import parse_body
@@ -18,6 +19,7 @@ from .identity import ANONYMOUS, AUTHENTICATED, TokenCheck, UserInfo
 from .listing import page
 from .options import WriteOptions, delete_options, list_options, write_options
 from .patching import patch
+from .paths import Paths
 from .requests import RequestInfo, request_info
 from .store import Stored, dump
 from .watching import Watch
@@ -33,6 +35,7 @@ class Api:
         self.cluster = cluster
         self.registry = cluster.registry
         self._check = check
+        self._paths = Paths(cluster)
         self._verbs: dict[str, Callable[[Call], Awaitable[web.StreamResponse]]] = {
             "get": self._get,
             "list": self._list,
@@ -55,7 +58,7 @@ class Api:
         user = self._user(request)
         info = request_info(request.method, request.path, request.query)
         if not info.is_resource:
-            raise errors.no_such_path()
+            return self._paths.answer(request)
         resource = self.cluster.catalogue.get(info.group, info.version, info.resource)
         if resource is None or (info.namespace and not resource.namespaced and resource.id != "namespaces"):
             raise errors.no_such_path()
@@ -80,14 +83,42 @@ class Api:
     # --- verbs ----------------------------------------------------------------------------------------------------
 
     async def _get(self, call: Call) -> web.StreamResponse:
-        return raw(self.registry.get(call.resource, call.info.namespace, call.info.name).raw)
+        return self._shown(call, self.registry.get(call.resource, call.info.namespace, call.info.name))
 
     async def _list(self, call: Call) -> web.StreamResponse:
         found = page(self.registry.store, call.resource, call.info.namespace, list_options(call.request.query))
+        wanted = accept.wanted(call.request.headers.get("Accept", ""))
+        if wanted.shape == "Table":
+            return reply(self._table(call, found.items, found.metadata()))
+        if wanted.shape == "PartialObjectMetadataList":
+            items = [tables.partial(item.body) for item in found.items]
+            kind = {"kind": wanted.shape, "apiVersion": "meta.k8s.io/v1"}
+            return reply({**kind, "metadata": found.metadata(), "items": items})
+        if call.resource.storage_version:
+            items_shown = [self.registry.shown(call.resource, item) for item in found.items]
+            found = replace(found, items=items_shown)
         return raw(found.render(call.resource))
 
+    def _shown(self, call: Call, stored: Stored, code: int = 200, warnings: list[str] | None = None) -> web.Response:
+        wanted = accept.wanted(call.request.headers.get("Accept", ""))
+        if wanted.shape == "Table":
+            meta = {"resourceVersion": stored.body["metadata"].get("resourceVersion", "")}
+            return reply(self._table(call, [stored], meta), code, warnings)
+        if wanted.shape == "PartialObjectMetadata":
+            return reply(tables.partial(stored.body), code, warnings)
+        return raw(stored.raw, code, warnings)
+
+    def _table(self, call: Call, items: list[Stored], meta: dict[str, Any]) -> dict[str, Any]:
+        include = call.request.query.get("includeObject", "Metadata")
+        return tables.table(call.resource, items, meta, self.registry.clock.wall(), include)
+
     async def _watch(self, call: Call) -> web.StreamResponse:
+        as_table = accept.wanted(call.request.headers.get("Accept", "")).shape == "Table"
+
         def show(stored: Stored) -> bytes:
+            if as_table:
+                meta = {"resourceVersion": str(stored.revision)}
+                return dump(self._table(call, [stored], meta))
             return self.registry.shown(call.resource, stored).raw
 
         options = list_options(call.request.query)
@@ -99,7 +130,7 @@ class Api:
         body, repeated = await call.body()
         decoded = self.registry.decode(call.resource, body, options, repeated)
         stored = self.registry.create(call.resource, call.info.namespace, decoded, options)
-        return raw(stored.raw, 201, options.warnings)
+        return self._shown(call, stored, 201, options.warnings)
 
     async def _update(self, call: Call) -> web.StreamResponse:
         options = call.write_options()
@@ -107,14 +138,14 @@ class Api:
         old = self.registry.get(call.resource, call.info.namespace, call.info.name)
         decoded = self.registry.decode(call.resource, body, options, repeated)
         stored = self.registry.update(call.resource, old, decoded, options)
-        return raw(stored.raw, 200, options.warnings)
+        return self._shown(call, stored, 200, options.warnings)
 
     async def _patch(self, call: Call) -> web.StreamResponse:
         options = call.write_options("PatchOptions")
         stored, code = patch(
             self.registry, call.resource, call.info, call.request.content_type, await call.request.read(), options
         )
-        return raw(stored.raw, code, options.warnings)
+        return self._shown(call, stored, code, options.warnings)
 
     async def _delete(self, call: Call) -> web.StreamResponse:
         body, _ = await call.body()

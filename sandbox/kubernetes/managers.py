@@ -150,10 +150,17 @@ class ApplyPlan:
     overruled: FieldSet = EMPTY
 
 
-def plan_apply(resource: Resource, live: Body | None, config: Body, options: WriteOptions, now: datetime) -> ApplyPlan:
+def plan_apply(
+    resource: Resource,
+    live: Body | None,
+    config: Body,
+    options: WriteOptions,
+    now: datetime,
+    allowed: FieldSet = EMPTY,
+) -> ApplyPlan:
     """Merge ``config`` into ``live``, drop what its manager applied before and nobody else owns.
 
-    ApiError 409 naming the other managers when fields that they own would change, unless forced.
+    ApiError 409 naming the other managers when fields that they own would change, unless forced or ``allowed``.
     """
     schema = resource.schema
     owned = owned_fields(live)
@@ -177,7 +184,7 @@ def plan_apply(resource: Resource, live: Body | None, config: Body, options: Wri
         changed = comparison.added | comparison.modified
         conflicts = {owner: known & changed & fields for owner, known in others.items()}
         conflicts = {owner: paths for owner, paths in conflicts.items() if paths}
-        if conflicts and not options.force:
+        if frozenset().union(*conflicts.values()) - allowed and not options.force:
             raise _conflict({owner: sorted(paths) for owner, paths in conflicts.items()})
         plan.overruled = frozenset().union(*conflicts.values())
     return plan

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from . import errors
 from .catalogue import Resource
 from .decoding import parse_body
+from .fieldsets import EMPTY, FieldSet, field_set
 from .managers import plan_apply
 from .options import WriteOptions
 from .patches import (
@@ -20,7 +23,10 @@ from .patches import (
 )
 from .registry import Body, Registry
 from .requests import RequestInfo
-from .store import Stored
+from .store import Stored, dump
+
+_KUBECTL = "kubectl"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def patch(
@@ -61,7 +67,10 @@ def _apply(
         uid = config["metadata"]["uid"]
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise errors.conflict(resource.plural, resource.group, info.name, why)
-    plan = plan_apply(resource, live, config, options, registry.clock.wall())
+    allowed = EMPTY
+    if live is not None and options.manager == _KUBECTL:
+        allowed = _client_side_applied(resource, live, config)
+    plan = plan_apply(resource, live, config, options, registry.clock.wall(), allowed)
     if stored is None:
         return registry.create(resource, info.namespace, plan.merged, options, plan), 201
     return registry.update(resource, stored, plan.merged, options, plan), 200
@@ -97,3 +106,20 @@ def _configuration(
             f"the name of the object ({config['metadata']['name']}) does not match the name on the URL ({info.name})"
         )
     return config
+
+
+def _client_side_applied(resource: Resource, live: Body, config: Body) -> FieldSet:
+    """What ``kubectl apply`` without --server-side wrote: its successor may overwrite it.
+
+    The annotation that it kept is brought up to date in ``config``, as long as there is one.
+    """
+    text = (live["metadata"].get("annotations") or {}).get(_LAST_APPLIED)
+    if not text:
+        return EMPTY
+    try:
+        fields = field_set(resource.schema, json.loads(text))
+    except (ValueError, AttributeError):
+        return EMPTY
+    applied = dump(config).decode() + "\n"
+    config["metadata"].setdefault("annotations", {})[_LAST_APPLIED] = applied
+    return fields | {("f:metadata", "f:annotations", f"f:{_LAST_APPLIED}")}

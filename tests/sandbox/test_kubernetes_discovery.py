@@ -1,0 +1,129 @@
+"""Discovery, OpenAPI and tables, as clients that know nothing in advance use them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from inspect import getsource
+
+import pytest
+from kubernetes import client
+
+from tests.sandbox.kubernetes_support import KUBECTL, Running, running
+
+needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
+# Streams into containers and proxies, and what is stored as another version.
+_NOT_SERVED = re.compile(r"/(attach|exec|portforward|proxy)(/|$)|/autoscaling/v1/|/events.k8s.io/|mutatingadmission")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Running]:
+    """One server for the module."""
+    with running("1.34.2") as started:
+        yield started
+
+
+def test_version_and_health(cluster: Running) -> None:
+    """What load balancers and clients ask first."""
+    shown = client.VersionApi(cluster.api()).get_code()
+    assert (shown.git_version, shown.major, shown.minor) == ("v1.34.2", "1", "34")
+    for path in ("/healthz", "/livez", "/readyz", "/readyz/ping"):
+        assert cluster.get(path) == "ok"
+
+
+def test_the_dynamic_client_finds_resources(cluster: Running) -> None:
+    """By kind, by short name, with their scope."""
+    found = cluster.dynamic().resources.get(api_version="apps/v1", kind="Deployment")
+    assert (found.name, found.namespaced, found.short_names) == ("deployments", True, ["deploy"])
+    made = (
+        cluster.dynamic()
+        .resources.get(api_version="v1", kind="ConfigMap")
+        .create({"metadata": {"name": "dynamic"}, "data": {"x": "y"}}, namespace="default")
+    )
+    assert made.data.x == "y"
+
+
+def test_every_path_of_the_official_client_is_served(cluster: Running) -> None:
+    """The table of built-in resources against the client generated from Kubernetes' own description."""
+    served = set()
+    for document in cluster.get("/openapi/v3")["paths"].values():
+        served |= set(cluster.get(document["serverRelativeURL"])["paths"])
+    listed: dict[str, list[str]] = {}
+    for group_version in cluster.get("/openapi/v3")["paths"]:
+        listed[f"/{group_version}"] = [one["name"] for one in cluster.get(f"/{group_version}")["resources"]]
+    wanted = set()
+    for name in dir(client):
+        if re.fullmatch(r"\w+V[12]Api", name):
+            paths = re.findall(r"'(/apis?/[^']*v\d/[^']+)'", getsource(getattr(client, name)))
+            wanted |= {path for path in paths if "/watch/" not in path and not _NOT_SERVED.search(path)}
+    assert len(wanted) > 150
+    missing = []
+    for path in wanted:
+        base, _, rest = re.sub(r"/namespaces/\{namespace\}", "", path).partition("/v1/" if "/v1/" in path else "/v2/")
+        version = "v1" if "/v1/" in path else "v2"
+        resource = re.sub(r"/\{name\}", "", rest)
+        if resource not in listed.get(f"{base}/{version}", []):
+            missing.append(path)
+    assert missing == []
+    assert "/apis/apps/v1/namespaces/{namespace}/deployments/{name}" in served
+
+
+def test_aggregated_discovery(cluster: Running) -> None:
+    """All groups in one answer."""
+    accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    answer = cluster.request("GET", "/apis", Accept=accept)
+    assert answer.headers["Content-Type"] == accept
+    assert (answer.body["kind"], answer.body["apiVersion"]) == ("APIGroupDiscoveryList", "apidiscovery.k8s.io/v2")
+    apps = next(one for one in answer.body["items"] if one["metadata"]["name"] == "apps")
+    deployment = next(one for one in apps["versions"][0]["resources"] if one["resource"] == "deployments")
+    assert deployment["responseKind"] == {"group": "apps", "version": "v1", "kind": "Deployment"}
+    assert {one["subresource"] for one in deployment["subresources"]} == {"scale", "status"}
+    core = cluster.request("GET", "/api", Accept=accept).body["items"][0]["versions"][0]["resources"]
+    assert "configmaps" in [one["resource"] for one in core]
+
+
+def test_openapi_documents(cluster: Running) -> None:
+    """v2 and v3, with group-version-kinds and patch keys."""
+    whole = cluster.get("/openapi/v2")
+    pod = whole["definitions"]["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"]
+    assert (pod["x-kubernetes-patch-merge-key"], pod["type"]) == ("name", "array")
+    assert "/api/v1/namespaces/{namespace}/pods" in whole["paths"]
+    apps = cluster.get("/openapi/v3/apis/apps/v1")
+    schema = apps["components"]["schemas"]["io.k8s.api.apps.v1.Deployment"]
+    assert schema["x-kubernetes-group-version-kind"] == [{"group": "apps", "kind": "Deployment", "version": "v1"}]
+    assert "null" not in str(schema)
+    assert cluster.request("GET", "/openapi/v3/apis/nothing/v1").code == 404
+
+
+def test_the_version_decides_what_is_served() -> None:
+    """Schemas are those of the cluster's own minor version."""
+    with running("1.31.4") as older:
+        assert "deviceclasses" not in str(older.get("/apis").get("groups"))
+        assert older.request("GET", "/apis/resource.k8s.io/v1/deviceclasses").code == 404
+
+
+def test_tables(cluster: Running) -> None:
+    """What kubectl get asks for."""
+    accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+    cluster.request("POST", "/api/v1/namespaces/default/configmaps", {"metadata": {"name": "t"}, "data": {"a": "1"}})
+    table = cluster.get("/api/v1/namespaces/default/configmaps?fieldSelector=metadata.name=t", Accept=accept)
+    assert [one["name"] for one in table["columnDefinitions"]] == ["Name", "Data", "Age"]
+    assert [row["cells"][:2] for row in table["rows"]] == [["t", 1]]
+    assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+
+
+@needs_kubectl
+def test_kubectl(cluster: Running) -> None:
+    """Client-side and server-side apply, get, explain, label, delete."""
+    manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: from-kubectl\ndata: {a: b}\n"
+    assert "created" in cluster.kubectl("apply", "-f", "-", data=manifest).stdout
+    assert "unchanged" in cluster.kubectl("apply", "-f", "-", data=manifest).stdout
+    assert "configured" in cluster.kubectl("apply", "-f", "-", data=manifest.replace("b}", "c}")).stdout
+    assert "serverside-applied" in cluster.kubectl("apply", "--server-side", "-f", "-", data=manifest).stdout
+    assert "from-kubectl" in cluster.kubectl("get", "cm").stdout
+    assert "replicas <integer>" in cluster.kubectl("explain", "deployment.spec.replicas").stdout
+    assert "labeled" in cluster.kubectl("label", "cm", "from-kubectl", "x=z").stdout
+    assert "from-kubectl" in cluster.kubectl("get", "cm", "-l", "x=z", "-o", "name").stdout
+    typo = cluster.kubectl("apply", "-f", "-", data=manifest + "specs: {}\n", check=False)
+    assert 'unknown field "specs"' in typo.stderr
+    assert "deleted" in cluster.kubectl("delete", "cm", "from-kubectl").stdout
