@@ -49,6 +49,15 @@ def describe(report: dict[str, Any]) -> list[str]:
     if cluster.get("endpoint"):
         name = cluster.get("name", "")
         lines.append(f"{'':<12} cluster {name} {cluster.get('version', '')}".rstrip() + f", API {cluster['endpoint']}")
+    for capability, members in (("database", "servers"), ("cache", "instances")):
+        for name, store in ((outputs.get(capability) or {}).get(members) or {}).items():
+            what = " ".join(str(store[key]) for key in ("engine", "version") if store.get(key))
+            lines.append(f"{'':<12} {capability} {name} {what}, {store.get('host')}:{store.get('port')}")
+    if (outputs.get("registry") or {}).get("url"):
+        lines.append(f"{'':<12} registry {outputs['registry']['url']}")
+    secrets = sorted((outputs.get("secret_store") or {}).get("secrets") or {})
+    if secrets:
+        lines.append(f"{'':<12} secrets {', '.join(secrets)}")
     buckets = (outputs.get("object_store") or {}).get("buckets") or {}
     names = sorted(buckets) if isinstance(buckets, dict) else sorted(bucket["name"] for bucket in buckets)
     if names:

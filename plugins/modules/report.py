@@ -66,10 +66,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 counts:
-  description: Number of objects by action, and how many failed or were skipped.
+  description: Number of objects by action, and how many failed, were skipped or are interrupted by their update.
   returned: always
   type: dict
-  sample: {create: 12, update: 1, replace: 0, delete: 0, none: 40, failed: 0, skipped: 0}
+  sample: {create: 12, update: 1, replace: 0, delete: 0, none: 40, failed: 0, skipped: 0, disruptive: 0}
 files:
   description: Paths of the files that were written.
   returned: always

@@ -39,6 +39,8 @@ def summary(report: Mapping[str, Any]) -> str:
         parts = [f"{counted[name]} to {name}" for name in _DONE if counted[name]]
     else:
         parts = [f"{counted[name]} {word}" for name, word in _DONE.items() if counted[name]]
+    if counted["disruptive"]:
+        parts.append(f"{counted['disruptive']} of them disruptive")
     if counted["none"]:
         parts.append(f"{counted['none']} unchanged")
     parts += [f"{counted[name]} {name.upper()}" for name in ("failed", "skipped") if counted[name]]
@@ -83,7 +85,7 @@ def _details(item: Mapping[str, Any], status: str) -> Iterator[str]:
             yield from _wrap(f"{change['field']}: {_value(change['before'])} -> {_value(change['after'])}", indent)
     error = item.get("error", "").removeprefix(f"{item['kind']} {item['name']}: {item['action']}: ")
     if item.get("note"):
-        wrapped = _wrap(item["note"], indent)
+        wrapped = _wrap(f"disruptive: {item['note']}" if item.get("disruptive") else item["note"], indent)
         # The chain of what stopped a skipped object can be long, and its first link is enough.
         yield from wrapped[:1] if status == "skipped" else wrapped
     if status == "failed" and error:
@@ -91,7 +93,7 @@ def _details(item: Mapping[str, Any], status: str) -> Iterator[str]:
 
 
 def _standing(outputs: Mapping[str, Any]) -> Iterator[str]:
-    """What stands now, in what every cloud tells: address block, cluster and how to reach it, buckets."""
+    """What stands now, in what every cloud tells: address block, cluster and how to reach it, stores, buckets."""
     block = outputs.get("network", {}).get("addresses", {}).get("block")
     if block:
         yield f"{_INDENT}network  {block}"
@@ -101,17 +103,33 @@ def _standing(outputs: Mapping[str, Any]) -> Iterator[str]:
         yield f"{_INDENT}cluster  {'  '.join(facts)}"
     if cluster.get("endpoint"):
         yield f"{_INDENT}         {cluster['endpoint']}"
+    for label, of, members in (("database", "database", "servers"), ("cache", "cache", "instances")):
+        for name, store in (outputs.get(of) or {}).get(members, {}).items():
+            engine = " ".join(str(store[key]) for key in ("engine", "version") if store.get(key))
+            facts = "  ".join(fact for fact in (name, engine, f"{store.get('host')}:{store.get('port')}") if fact)
+            yield f"{_INDENT}{label:<9}{facts}"
+    if (outputs.get("registry") or {}).get("url"):
+        yield f"{_INDENT}registry {outputs['registry']['url']}"
+    secrets = (outputs.get("secret_store") or {}).get("secrets") or {}
+    if secrets:
+        yield f"{_INDENT}secrets  {', '.join(sorted(secrets))}"
     for name, bucket in outputs.get("object_store", {}).get("buckets", {}).items():
         place = bucket.get("url") or bucket.get("name", "") if isinstance(bucket, Mapping) else bucket
         yield f"{_INDENT}bucket   {name}  {place}"
 
 
 def _orphans(report: Mapping[str, Any]) -> list[str]:
+    kept: list[str] = []
+    for item in report["kept"] or []:
+        kept += _wrap(f"{item['kind']} {item['name']}: {item['kept']}", _INDENT + "= ")
+    if kept:
+        kept.insert(0, _INDENT + "Kept on purpose, and not deleted with the site:")
     if report["orphans"] == [] and report["mode"] == "destroy":
-        return [_INDENT + "Nothing is left: no object of the account carries this site's tags."]
+        left = "Nothing else is left" if kept else "Nothing is left"
+        return [*kept, f"{_INDENT}{left}: no {'other ' * bool(kept)}object of the account carries this site's tags."]
     if not report["orphans"]:
-        return []
-    lines = [_INDENT + "Left behind: these carry the site's tags and are not in its specification."]
+        return kept
+    lines = [*kept, _INDENT + "Left behind: these carry the site's tags and are not in its specification."]
     for item in report["orphans"]:
         lines += _wrap(f"{item['kind']} {item['name']} ({item['id']})", _INDENT + "? ")
     return lines

@@ -45,15 +45,18 @@ def site_report(result: Mapping[str, Any], *, run: str, host: str, state: str, c
         "resources": resources,
         "outputs": result.get("outputs") or {},
         "orphans": result.get("orphans"),
+        "kept": result.get("kept"),
     }
 
 
 def counts(resources: list[dict[str, Any]]) -> dict[str, int]:
-    """How many objects each action was carried out for, or would be; and how many failed, were skipped, or stayed."""
-    found = dict.fromkeys((*ACTIONS, "none", "failed", "skipped"), 0)
+    """How many objects each action was carried out for, or would be; and how many failed, were skipped, or stayed.
+    disruptive: how many of the updates restart or fail over what is running."""
+    found = dict.fromkeys((*ACTIONS, "none", "failed", "skipped", "disruptive"), 0)
     for item in resources:
         status = item.get("status", "ok")
         found[item["action"] if status == "ok" else status] += 1
+        found["disruptive"] += bool(item.get("disruptive")) and status == "ok"
     return found
 
 

@@ -197,6 +197,7 @@ def _item(item: Mapping[str, Any], y: float, site: _Site, total: float) -> str:
         *([f"id: {item['id']}"] if item.get("id") else []),
         *([f"needs: {', '.join(item['needs'])}"] if item.get("needs") else []),
         *[f"{change['field']} changes" for change in item["changes"] if item["action"] == "update"],
+        *(["restarts or fails over what is running"] if item.get("disruptive") else []),
         *([item["error"]] if item.get("error") else []),
     ]
     return _bar(start, item["seconds"], y + 2, total, f"{kind}{critical}", "\n".join(about))

@@ -248,3 +248,51 @@ def test_a_destruction_says_that_nothing_is_left_only_when_it_has_looked(reports
     gone = [item("vpc", "delete")]
     assert "Nothing is left" in recap(report(reports, gone, state="absent", orphans=[]))
     assert "Nothing is left" not in recap(report(reports, gone, state="absent", orphans=None))
+
+
+def test_what_stays_on_purpose_is_named_and_is_no_orphan(reports: Any, recap: Any) -> None:
+    snapshot = {"kind": "aws.rds.snapshot", "id": "s-1", "name": "mlp-main-final", "kept": "the last of database main"}
+    table = recap(report(reports, [item("main", "delete")], state="absent", orphans=[], kept=[snapshot]))
+    assert table.splitlines()[-3:] == [
+        "  Kept on purpose, and not deleted with the site:",
+        "  = aws.rds.snapshot mlp-main-final: the last of database main",
+        "  Nothing else is left: no other object of the account carries this site's tags.",
+    ]
+    orphan = {"kind": "aws.ebs", "id": "vol-1", "name": "left"}
+    both = recap(report(reports, [], state="absent", orphans=[orphan], kept=[snapshot]))
+    assert "Nothing else" not in both
+    assert both.index("mlp-main-final") < both.index("Left behind")
+
+
+def test_an_interruption_is_told_before_it_happens(reports: Any, recap: Any, page: Any) -> None:
+    change = {"field": "class", "before": "small", "after": "large"}
+    resized = item(
+        "main", "update", changes=[change], note="a change of class interrupts", disruptive=True, seconds=9.0
+    )
+    planned = recap(report(reports, [resized, item("other", "update")], check=True))
+    assert "disruptive: a change of class interrupts" in planned
+    assert "2 to update, 1 of them disruptive" in planned
+    assert "restarts or fails over" in page([report(reports, [resized])])
+    assert "disruptive" not in recap(report(reports, [item("other", "update", note="why")]))
+
+
+def test_stores_stand_in_the_table(reports: Any, recap: Any) -> None:
+    server = {"host": "db.example", "port": 5432, "engine": "postgresql", "version": "16.4"}
+    table = recap(
+        report(
+            reports,
+            [item("main", "none")],
+            outputs={
+                "database": {"servers": {"main": server}},
+                "cache": {"instances": {"main": {"host": "redis.example", "port": 6379}}},
+                "registry": {"url": "registry.example/mlp", "repositories": {}},
+                "secret_store": {"id": "x", "secrets": {"b": "ref", "a": "ref"}},
+            },
+        )
+    )
+    assert table.splitlines()[-4:] == [
+        "  database main  postgresql 16.4  db.example:5432",
+        "  cache    main  redis.example:6379",
+        "  registry registry.example/mlp",
+        "  secrets  a, b",
+    ]
