@@ -10,7 +10,17 @@ from .calls import Call, handles
 from .errors import GoogleError
 from .state import Operation, State
 
-_CODES = {"INTERNAL": 13, "FAILED_PRECONDITION": 9, "UNAVAILABLE": 14, "PERMISSION_DENIED": 7, "INVALID_ARGUMENT": 3}
+# google.rpc.Code
+_CODES = {
+    "INVALID_ARGUMENT": 3,
+    "NOT_FOUND": 5,
+    "ALREADY_EXISTS": 6,
+    "PERMISSION_DENIED": 7,
+    "FAILED_PRECONDITION": 9,
+    "ABORTED": 10,
+    "INTERNAL": 13,
+    "UNAVAILABLE": 14,
+}
 
 
 def start(
