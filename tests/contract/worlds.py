@@ -11,9 +11,13 @@ from typing import Any
 from unittest import mock
 
 import botocore.session
+import requests
 import urllib3.connectionpool
+from google.auth.transport.requests import Request
+from google.oauth2.service_account import Credentials
 from module_utils._capability import driver as driver_for
-from module_utils._spec.site import Credentials, Site
+from module_utils._spec.site import Credentials as Source
+from module_utils._spec.site import Site
 
 from sandbox.core.connection import AWS_ACCOUNT, AWS_REGION, AZURE_SUBSCRIPTION, GCP_PROJECT
 from sandbox.fixture import Sandbox
@@ -22,14 +26,16 @@ from .harness import Environment, Killed, World, carried_out
 from .memory import MemoryWorld
 
 SITES: dict[str, dict[str, Any]] = {
-    "aws": {"region": AWS_REGION, "account": AWS_ACCOUNT, "credentials": Credentials(source="environment")},
+    "aws": {"region": AWS_REGION, "account": AWS_ACCOUNT, "credentials": Source(source="environment")},
     "gcp": {"region": "europe-west3", "account": GCP_PROJECT},
     "azure": {
         "region": "westeurope",
         "account": AZURE_SUBSCRIPTION,
-        "credentials": Credentials(source="environment"),
+        "credentials": Source(source="environment"),
     },
 }
+SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
+SERVICES = ("artifactregistry", "containerscanning", "memorystore", "redis", "secretmanager", "sqladmin")
 
 
 class SandboxClock:
@@ -85,7 +91,20 @@ class SandboxWorld:
 
     def reset(self, *, waits: bool = True) -> None:
         self.sandbox.reset(self.cloud)
+        if self.cloud == "gcp":
+            self.sandbox.set_profile("instant", cloud=self.cloud)
+            self._switch_on()
         self.sandbox.set_profile("realistic" if waits else "instant", scale=1.0, cloud=self.cloud)
+
+    def _switch_on(self) -> None:
+        """The services of Google Cloud that a fresh project does not have."""
+        key_file = self.sandbox.environment()["GOOGLE_APPLICATION_CREDENTIALS"]
+        credentials = Credentials.from_service_account_file(key_file, scopes=SCOPES)
+        url = f"{self.sandbox.url('gcp')}/serviceusage/v1/projects/{GCP_PROJECT}/services:batchEnable"
+        names = [f"{name}.googleapis.com" for name in SERVICES]
+        credentials.refresh(Request())
+        header = {"Authorization": f"Bearer {credentials.token}"}
+        requests.post(url, json={"serviceIds": names}, headers=header, timeout=30).raise_for_status()
 
     def environment(self, **site: Any) -> Environment:
         members = {

@@ -31,6 +31,7 @@ _RPC_STATUS = {
     1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 11: 400, 12: 501, 13: 500,
     14: 503, 15: 500, 16: 401,
 }  # fmt: skip
+_RPC_EXISTS = 6
 _RATE = {"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED", "concurrentLimitExceeded"}
 _QUOTA = {"quotaExceeded", "QUOTA_EXCEEDED", "limitExceeded", "LIMIT_EXCEEDED"}
 _BUSY = {
@@ -82,9 +83,10 @@ def from_operation(operation: Mapping[str, Any], what: str = "") -> CloudError |
         status = int(operation.get("httpErrorStatusCode") or 400)
         text = "; ".join(str(item.get("message") or item.get("code")) for item in listed)
         return classify(status, str(first.get("code", "")), text, what=what, finished=True)
-    status = _RPC_STATUS.get(int(error.get("code") or 2), 500)
+    number = int(error.get("code") or 2)
     text = str(error.get("message") or operation.get("statusMessage") or "the operation failed")
-    return classify(status, _code(error), text, what=what, finished=True)
+    code = _code(error) or ("ALREADY_EXISTS" if number == _RPC_EXISTS else "")
+    return classify(_RPC_STATUS.get(number, 500), code, text, what=what, finished=True)
 
 
 def from_exception(error: Exception, what: str = "") -> CloudError:

@@ -12,7 +12,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
-from .._engine.errors import AuthError, Conflict, NotFound, NotYetConsistent
+from .._engine.errors import AuthError, CloudError, Conflict, NotFound, NotYetConsistent
 from .._engine.fields import Field
 from .._engine.plan import Plan
 from .._engine.resource import DONE, Observed, Operation, Progress, Recovery, Resource, State, Status
@@ -203,10 +203,7 @@ class RestResource(Resource):
         try:
             return self.send(self.creation(desired))
         except Conflict as error:
-            if error.code in errors.EXISTS:
-                # It was not there a moment ago: an earlier call, whose answer was lost, is making it.
-                raise NotYetConsistent(error.message, code=error.code, status=error.status) from error
-            raise
+            raise _made_meanwhile(error) from None
 
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
         for step in self.steps:
@@ -255,8 +252,15 @@ class RestResource(Resource):
             )
         error = errors.from_operation(answer)
         if error is not None:
-            return Progress(State.FAILED, error.message, error=error)
+            return Progress(State.FAILED, error.message, error=_made_meanwhile(error))
         return Progress(State.DONE)
+
+
+def _made_meanwhile(error: CloudError) -> CloudError:
+    """Said of what was not there a moment ago: an earlier call, whose answer was lost, is making it."""
+    if isinstance(error, Conflict) and error.code in errors.EXISTS:
+        return NotYetConsistent(error.message, code=error.code, status=error.status)
+    return error
 
 
 def set_labels(resource: RestResource, observed: Observed, desired: dict[str, Any]) -> Request:

@@ -23,6 +23,7 @@ VERSIONS = {
     "cloudkms": "v1",
     "storage": "v1",
     "servicenetworking": "v1",
+    "artifactregistry": "v1",
 }
 PATHS = {"compute": "compute/v1/", "storage": "storage/v1/"}  # what stands between the host and the method
 BASE = "contract-gcp-test"

@@ -124,3 +124,9 @@ def test_a_dropped_answer_is_ambiguous() -> None:
     error = errors.from_exception(requests.ConnectionError("reset"))
     assert isinstance(error, tree.Retryable)
     assert error.ambiguous
+
+
+def test_what_an_operation_found_in_its_place_is_known_by_its_code() -> None:
+    error = errors.from_operation({"done": True, "error": {"code": 6, "message": "the repository already exists"}})
+    assert isinstance(error, tree.Conflict)
+    assert error.code in errors.EXISTS
