@@ -11,14 +11,18 @@ from .._engine.capability import Built
 from .._engine.clock import Clock
 from .._engine.resource import Resource
 from .._engine.survey import Planned
+from .._spec.cache import Cache
 from .._spec.cluster import Cluster
+from .._spec.database import Database
 from .._spec.network import Network
 from .._spec.object_store import ObjectStore
 from .._spec.registry import Registry
 from .._spec.secret_store import SecretStore
 from .._spec.site import Site
 from . import account
+from .cache import CacheBuilder
 from .cluster import ClusterBuilder
+from .database import DatabaseBuilder
 from .groups import Groups
 from .network import NetworkBuilder
 from .object_store import StoreBuilder
@@ -54,6 +58,14 @@ class AzureDriver:
 
     def secret_store(self, spec: SecretStore, *, managed: bool = True) -> Built:
         return SecretsBuilder(self.groups, spec, managed).build()
+
+    def database(
+        self, spec: Database, network: Network, network_built: Built, secrets_built: Built, *, reapply: bool = False
+    ) -> Built:
+        return DatabaseBuilder(self.groups, spec, network, network_built, secrets_built, reapply=reapply).build()
+
+    def cache(self, spec: Cache, network: Network, network_built: Built, secrets_built: Built) -> Built:
+        return CacheBuilder(self.groups, spec, network_built, secrets_built).build()
 
     def registry(self, spec: Registry, cluster_built: Built | None) -> Built:
         return RegistryBuilder(self.groups, spec, cluster_built).build()

@@ -12,7 +12,7 @@ from typing import Any
 from .._engine.errors import InvalidRequest, NotFound
 from .._engine.plan import Action
 from .._engine.survey import Planned
-from . import machines, releases, vault_names
+from . import database_offers, machines, releases, vault_names
 from .arm import ArmResource, at
 from .kinds_cluster import AgentPool, Cluster
 from .kinds_common import Vault
@@ -43,6 +43,7 @@ def preflight(session: Session, planned: Sequence[Planned]) -> list[str]:
     problems += _network_quotas(session, resources)
     problems += _clusters(session, sum(isinstance(item, Cluster) for item in resources))
     problems += _storage(session, [item for item in resources if isinstance(item, StorageAccount)])
+    problems += database_offers.shortfalls(session, [*added, *changed])
     problems += vault_names.taken(session, [item for item in resources if isinstance(item, Vault)])
     problems += taken(session, [item for item in resources if isinstance(item, ContainerRegistry)])
     grown = [item for item in changed if isinstance(item.resource, AgentPool)]

@@ -32,6 +32,8 @@ VERSIONS: dict[str, str] = {
     "microsoft.containerregistry": "2025-11-01",
     "microsoft.operationalinsights": "2025-07-01",
     "microsoft.insights/diagnosticsettings": "2021-05-01-preview",
+    "microsoft.insights/eventtypes": "2015-04-01",
+    "microsoft.insights/metrics": "2023-10-01",
     "microsoft.compute": _COMPUTE,
     "microsoft.compute/skus": "2021-07-01",
 }

@@ -39,11 +39,13 @@ class GcpDatabase:
 
 @dataclass(frozen=True)
 class AzureDatabase:
-    """Azure Database for PostgreSQL flexible server, and Azure SQL."""
+    """Azure Database for PostgreSQL flexible server, and Azure SQL. high_availability_mode: without it ZoneRedundant
+    where the region has it, else SameZone."""
 
     sku: str | None = None  # Standard_D2ds_v5
     key_vault_key_id: str | None = None
     geo_redundant_backup: bool = False
+    high_availability_mode: Literal["ZoneRedundant", "SameZone"] | None = None
 
 
 @dataclass(frozen=True)

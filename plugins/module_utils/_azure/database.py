@@ -1,0 +1,88 @@
+# Copyright: multicloud.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The portable databases on Azure: flexible servers for PostgreSQL, Azure SQL for SQL Server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._engine.capability import Built
+from .._engine.resource import Resource
+from .._spec.database import Database, DatabaseServer
+from .._spec.network import Network
+from . import logs
+from .database_network import DatabasePlace, place
+from .groups import Groups
+from .kinds_common import ResourceGroup, Workspace
+from .kinds_postgresql import PORT
+from .postgresql import PostgresBuilder, Shown, log_days
+from .secret_store import Secrets
+
+
+class DatabaseBuilder:
+    """Turns resolved databases into resources."""
+
+    def __init__(
+        self, groups: Groups, spec: Database, network: Network, network_built: Built, secrets: Built, *, reapply: bool
+    ) -> None:
+        self.groups = groups
+        self.session = groups.session
+        self.spec = spec
+        self.network = network
+        self.network_built = network_built
+        self.secrets: Secrets = secrets.exports["secrets"]
+        self.reapply = reapply
+        self.resources: list[Resource] = []
+        self.shown: dict[str, Shown] = {}
+
+    def build(self) -> Built:
+        servers = [server for server in self.spec.servers if server.engine == "postgresql"]
+        if servers:
+            where = place(self.groups, self.network, self.network_built)
+            self.resources += [*where.needs, *where.made]
+            workspace = self._workspace(where.group, servers)
+            for server in servers:
+                self._postgresql(server, where, workspace)
+        return Built(self.resources, outputs=lambda: {"servers": self._outputs()})
+
+    def _postgresql(self, server: DatabaseServer, where: DatabasePlace, workspace: Workspace) -> None:
+        builder = PostgresBuilder(self.groups, server, where, self.secrets, workspace, reapply=self.reapply)
+        shown = builder.build()
+        self.resources += builder.resources
+        if server.state == "present":
+            self.shown[server.name] = shown
+
+    def _workspace(self, group: ResourceGroup, servers: list[DatabaseServer]) -> Workspace:
+        made = logs.workspace(
+            self.session,
+            group,
+            log_days(self.session.site.environment),
+            where="log_retention_days",
+            present=any(server.log_exports and server.state == "present" for server in servers),
+            parts=("database", "logs"),
+        )
+        self.resources.append(made)
+        return made
+
+    def _outputs(self) -> dict[str, Any]:
+        told = {}
+        for server in self.spec.servers:
+            shown = self.shown.get(server.name)
+            if shown is None:
+                continue
+            told[server.name] = {
+                "id": shown.server.out("id"),
+                "host": shown.server.out("host"),
+                "port": PORT,
+                "engine": server.engine,
+                "version": shown.server.out("version"),
+                "databases": list(server.databases or ()),
+                "admin": {"username": shown.server.out("admin"), "secret": shown.admin.out("id")},
+                "users": {name: {"secret": secret.out("id")} for name, secret in shown.users.items()},
+                "replicas": {
+                    name: {"id": replica.out("id"), "host": replica.out("host"), "port": PORT}
+                    for name, replica in shown.replicas.items()
+                },
+            }
+        return told
