@@ -14,7 +14,7 @@ from .._engine.errors import AuthError, NotFound
 from .._engine.retry import retry_call
 from .._engine.survey import Planned
 from .._spec.site import Site
-from . import cluster, errors, network, object_store, orphans, preflight, registry, secret_store, services
+from . import cluster, database, errors, network, object_store, orphans, preflight, registry, secret_store, services
 from .client import Cloud, check_credentials
 
 
@@ -79,6 +79,13 @@ class GcpDriver:
     def registry(self, spec: Any, cluster_built: Built | None) -> Built:
         self._needed.update(registry.needed(spec))
         return self._with_services(registry.build(spec, cluster_built, self.cloud))
+
+    def database(
+        self, spec: Any, network: Any, network_built: Built, secrets_built: Built, *, reapply: bool = False
+    ) -> Built:
+        self._needed.update(services.DATABASE)
+        built = database.build(spec, network, network_built, secrets_built, self.cloud, reapply=reapply)
+        return self._with_services(built)
 
     def _with_services(self, built: Built) -> Built:
         """With enable_services, everything waits for the services that it needs."""

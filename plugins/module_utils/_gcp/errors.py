@@ -36,7 +36,7 @@ _RATE = {"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED", "c
 _QUOTA = {"quotaExceeded", "QUOTA_EXCEEDED", "limitExceeded", "LIMIT_EXCEEDED"}
 _BUSY = {
     "resourceNotReady", "RESOURCE_NOT_READY", "operationInProgress", "OPERATION_IN_PROGRESS", "ABORTED", "aborted",
-    "conditionNotMet", "CONDITION_NOT_MET", "fingerprintMismatch",
+    "conditionNotMet", "CONDITION_NOT_MET", "fingerprintMismatch", "invalidState",
 }  # fmt: skip
 _IN_USE = {"resourceInUseByAnotherResource", "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", "resourceInUse"}
 # What GKE says with FAILED_PRECONDITION when waiting helps (recorded traffic; container API error reference).
