@@ -83,6 +83,7 @@ class RedisEngine:
         (self._directory / "snapshots").mkdir(parents=True)
         self._authority = authority
         self._servers: dict[str, _Server] = {}
+        self._reserved: set[Address] = set()
         self._lock = threading.RLock()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="redis")
         atexit.register(self.close)
@@ -104,12 +105,14 @@ class RedisEngine:
         users: Mapping[str, str] | None = None,
         cluster: bool = False,
         snapshot: str | None = None,
+        address: Address | None = None,
     ) -> Address:
         """Make a server, with the keys of ``snapshot`` when given.
 
         ``password`` is the default user's (None = none is asked). ``users`` replaces it: ACL rules by user name, with
         passwords as ``password_rules`` writes them. With ``cluster`` the server speaks the cluster protocol and holds
-        all slots. ``port`` is kept by giving the server a loopback address of its own.
+        all slots. ``port`` is kept by giving the server a loopback address of its own; ``address`` is one that
+        ``reserve`` gave.
         """
         with self._lock:
             if not _NAME.fullmatch(instance_id):
@@ -118,7 +121,7 @@ class RedisEngine:
                 raise ValueError(f"there is a server {instance_id} already")
             rules = dict(users or {"default": f"{password_rules(*_listed(password))} {EVERYTHING}"})
             known = {key: value for key, value in (parameters or {}).items() if _TUNABLE.fullmatch(key)}
-            address = self._find_address(instance_id, port)
+            address = address or self._find_address(instance_id, port)
             server = _Server(instance_id, self._directory / instance_id, address, tls, cluster, rules, known)
             self._servers[instance_id] = server
             try:
@@ -131,8 +134,21 @@ class RedisEngine:
                 raise
             return server.address
 
+    def reserve(self, seed: str, port: int | None) -> Address:
+        """An address for a server to come, which no other server gets before ``release``."""
+        with self._lock:
+            address = self._find_address(seed, port)
+            self._reserved.add(address)
+            return address
+
+    def release(self, address: Address) -> None:
+        """Give a reserved address back."""
+        with self._lock:
+            self._reserved.discard(address)
+
     def _find_address(self, seed: str, port: int | None) -> Address:
-        return free_address(f"{self._directory}/{seed}", port, {item.address for item in self._servers.values()})
+        taken = {item.address for item in self._servers.values()}
+        return free_address(f"{self._directory}/{seed}", port, taken | self._reserved)
 
     def _launch(self, server: _Server) -> None:
         if server.tls:

@@ -104,6 +104,45 @@ def test_clusters_grow_and_never_shrink(client: Any) -> None:
         client.redis_enterprise.begin_update(GROUP, "cache", {"properties": {"highAvailability": "Disabled"}})
 
 
+def test_the_sizes_to_scale_to_are_listed(client: Any) -> None:
+    make(client)
+
+    offered = [item.name for item in client.redis_enterprise.list_skus_for_scaling(GROUP, "cache").skus]
+
+    assert {"Balanced_B3", "MemoryOptimized_M10", "ComputeOptimized_X3"} <= set(offered)
+    assert not {"Balanced_B0", "Balanced_B1"} & set(offered)
+
+
+def test_a_private_endpoint_writes_the_name_with_its_region(azure: Subscription, client: Any) -> None:
+    made = client.redis_enterprise.begin_create(GROUP, "cache", cluster()).result()
+    azure.make_vnet(data="10.1.1.0/24")
+    zone = azure.dns.private_zones.begin_create_or_update(GROUP, "privatelink.redis.azure.net", {"location": "global"})
+    connection = {"name": "cache", "properties": {"privateLinkServiceId": made.id, "groupIds": ["redisEnterprise"]}}
+    subnet = f"{azure.group_id}/providers/Microsoft.Network/virtualNetworks/net/subnets/data"
+    body = {
+        "location": LOCATION,
+        "properties": {"subnet": {"id": subnet}, "privateLinkServiceConnections": [connection]},
+    }
+    azure.network.private_endpoints.begin_create_or_update(GROUP, "cache", body).result()
+    config = {"name": "cache", "properties": {"privateDnsZoneId": zone.result().id}}
+    groups = azure.network.private_dns_zone_groups
+    groups.begin_create_or_update(
+        GROUP, "cache", "default", {"properties": {"privateDnsZoneConfigs": [config]}}
+    ).result()
+
+    names = [item.name for item in azure.dns.record_sets.list_by_type(GROUP, "privatelink.redis.azure.net", "A")]
+    assert names == ["cache.westeurope"]
+
+
+@needs_engine
+def test_a_cluster_keeps_its_host(client: Any) -> None:
+    before = client.redis_enterprise.begin_create(GROUP, "cache", cluster()).result().host_name
+    client.databases.begin_create(GROUP, "cache", "default", {"properties": KEYS}).result()
+
+    assert client.redis_enterprise.get(GROUP, "cache").host_name == before
+    assert before.startswith("127.")
+
+
 def test_sizes_of_the_former_generation_are_refused(client: Any) -> None:
     with pytest.raises(HttpResponseError) as caught:
         client.redis_enterprise.begin_create(GROUP, "cache", cluster("Enterprise_E10"))

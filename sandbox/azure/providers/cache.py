@@ -31,6 +31,11 @@ VERSIONS = (
 CLUSTERS = "Microsoft.Cache/redisEnterprise"
 DATABASES = CLUSTERS + "/databases"
 _RETIRING = ("Enterprise_", "EnterpriseFlash_")  # sizes of the generation before Azure Managed Redis
+SIZES = {
+    "Balanced_B": (0, 1, 3, 5, 10, 20, 50, 100, 150, 250, 350, 500, 700, 1000),
+    "MemoryOptimized_M": (10, 20, 50, 100, 150, 250, 350, 500, 700, 1000, 1500, 2000),
+    "ComputeOptimized_X": (3, 5, 10, 20, 50, 100, 150, 250, 350, 500, 700),
+}
 _FIXED = ("clientProtocol", "clusteringPolicy", "port", "modules", "geoReplication")
 
 
@@ -80,6 +85,17 @@ class Clusters(CacheKind):
     type = CLUSTERS
     duration = "azure.redis_cluster"
 
+    def __init__(self, emulator: AzureEmulator) -> None:
+        super().__init__(emulator)
+        self.actions = {"listskusforscaling": self._sizes}
+
+    def _sizes(self, call: Call, record: Record) -> Reply:
+        """The sizes that a cluster can be scaled to from where it is."""
+        current = str(record.document["sku"]["name"])
+        names = [f"{family}{size}" for family, sizes in SIZES.items() for size in sizes]
+        offered = [name for name in names if name != current and _memory(name) >= _memory(current)]
+        return call.reply(200, {"skus": [{"name": name, "sizeInGB": float(_memory(name))} for name in offered]})
+
     def build(self, call: Call, body: Document, previous: Record | None) -> Document:
         sku = str((body.get("sku") or {}).get("name") or "")
         sent: Document = dict(body.get("properties") or {})
@@ -120,15 +136,25 @@ class Clusters(CacheKind):
         if old != new and _memory(new) < _memory(old) and self.store.of_kind(DATABASES, previous.id):
             raise ArmError(400, "ScaleDownNotAllowed", f"A cluster cannot be scaled from {old} down to {new}.")
 
+    @property
+    def _backing(self) -> Backing:
+        databases = self.emulator.kinds[DATABASES.lower()]
+        assert isinstance(databases, Databases)  # noqa: S101 - installed with this type
+        return databases.backing
+
+    def saved(self, call: Call, record: Record, previous: Document | None) -> None:
+        if previous is None:
+            self._backing.reserve(record)
+
+    def removed(self, record: Record) -> None:
+        self._backing.release(record)
+
     def show(self, record: Record, document: Document, version: str) -> None:
         region = REGIONS[record.location]
         document["location"], document["kind"] = region.display, "v2"
         properties = document["properties"]
-        databases = self.emulator.kinds[DATABASES.lower()]
-        assert isinstance(databases, Databases)  # noqa: S101 - installed with this type
-        found = self.store.of_kind(DATABASES, record.id)
-        host = databases.backing.host(found[0]) if found else ""
-        properties["hostName"] = host or f"{record.name.lower()}.{record.location}.redis.azure.net"
+        name = f"{record.name.lower()}.{record.location}.redis.azure.net"
+        properties["hostName"] = self._backing.host(record) or name
         properties["resourceState"] = self.resource_state(record)
         properties["privateEndpointConnections"] = []
         available = properties["highAvailability"] == "Enabled"

@@ -15,6 +15,7 @@ from ..store import Record
 if TYPE_CHECKING:
     from ..emulator import AzureEmulator
 
+_PORT = 10000
 _LOG = logging.getLogger(__name__)
 _EVICTION = {
     "AllKeysLFU": "allkeys-lfu",
@@ -51,12 +52,21 @@ class Backing:
             self._engine.close()
             self._engine, self._asked = None, False
 
-    def host(self, record: Record) -> str:
-        """The loopback address of a server; empty without an engine, and until the server answers."""
-        future: Future[Address] | None = record.private.get("address")
-        if future is None or not future.done() or future.exception() is not None:
-            return ""
-        return future.result().host
+    def reserve(self, cluster: Record) -> None:
+        """The loopback address of a cluster's database, which is the cluster's from the beginning."""
+        if self.engine is not None:
+            cluster.private["address"] = self.engine.reserve(cluster.name.lower(), _PORT)
+
+    def release(self, cluster: Record) -> None:
+        """A cluster is gone, and its address free."""
+        address: Address | None = cluster.private.get("address")
+        if self.engine is not None and address is not None:
+            self.engine.release(address)
+
+    def host(self, cluster: Record) -> str:
+        """The loopback address of a cluster; empty without an engine."""
+        address: Address | None = cluster.private.get("address")
+        return address.host if address is not None else ""
 
     def working(self, record: Record) -> bool:
         """Whether work on a server is under way."""
@@ -77,7 +87,7 @@ class Backing:
         engine = self.engine
         if engine is None:
             return
-        properties = record.properties
+        properties, cluster = record.properties, self._emulator.store.get(record.parent)
         server = record.private["engine"] = f"{record.parent.rpartition('/')[2].lower()}.{uuid.uuid4().hex[:6]}"
         options = {
             "tls": properties["clientProtocol"] == "Encrypted",
@@ -85,8 +95,9 @@ class Backing:
             "parameters": {"maxmemory-policy": _EVICTION[properties["evictionPolicy"]]},
             "cluster": properties["clusteringPolicy"] == "OSSCluster",
             "snapshot": snapshot,
+            "address": cluster.private.get("address") if cluster is not None else None,
         }
-        record.private["address"] = self._run(record, engine.start, server, secrets.token_urlsafe(32), **options)
+        self._run(record, engine.start, server, secrets.token_urlsafe(32), **options)
         self._run(record, engine.set_passwords, server, *self._passwords(record))
 
     def _passwords(self, record: Record) -> list[str]:

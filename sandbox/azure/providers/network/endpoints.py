@@ -25,6 +25,7 @@ _SUFFIXES = {
     "table": "table.core.windows.net",
     "vault": "vault.azure.net",
     "registry": "azurecr.io",
+    "redisenterprise": "{location}.redis.azure.net",
 }
 
 
@@ -166,7 +167,11 @@ class DnsZoneGroups(PartKind):
             sets = []
             for fqdn in fully_qualified(endpoint) if zone is not None else []:
                 assert zone is not None  # noqa: S101
-                name, address = fqdn.partition(".")[0], endpoint.private.get("address", "")
+                # What stands before the service's domain, which has a region in it for some.
+                name = (
+                    fqdn.removesuffix(zone.name.removeprefix("privatelink")) if zone.name[:11] == "privatelink" else ""
+                )
+                name, address = name or fqdn.partition(".")[0], endpoint.private.get("address", "")
                 document = {
                     "properties": {"ttl": 10, "aRecords": [{"ipv4Address": address}], "isAutoRegistered": False}
                 }
@@ -257,9 +262,17 @@ def fully_qualified(endpoint: Record) -> list[str]:
             properties = connection["properties"]
             name = properties["privateLinkServiceId"].rpartition("/")[2].lower()
             found += [
-                f"{name}.{_SUFFIXES[group.lower()]}" for group in properties["groupIds"] if group.lower() in _SUFFIXES
+                f"{name}.{_SUFFIXES[group.lower()].format(location=endpoint.location)}"
+                for group in properties["groupIds"]
+                if group.lower() in _SUFFIXES
             ]
     return found
+
+
+def _record_name(fqdn: str, zone: str) -> str:
+    """What stands before the service's domain: for some services with a region in it."""
+    domain = zone.removeprefix("privatelink")
+    return fqdn.removesuffix(domain) if fqdn.endswith(domain) else fqdn.partition(".")[0]
 
 
 def install(emulator: AzureEmulator) -> None:
