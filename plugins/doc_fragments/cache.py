@@ -144,15 +144,10 @@ options:
             type: dict
             suboptions:
               sku:
-                description: SKU, instead of O(cache.instances[].size), for example V(Balanced_B5).
-                type: str
-              service:
                 description:
-                  - V(azure_cache_for_redis) is the retired Azure Cache for Redis, which is made only when asked for by
-                    this name.
+                  - SKU of Azure Managed Redis, instead of O(cache.instances[].size), for example V(Balanced_B5).
+                  - Sizes of Azure Cache for Redis, which is being retired, are refused.
                 type: str
-                choices: [managed_redis, azure_cache_for_redis]
-                default: managed_redis
               key_vault_key_id:
                 description: Id of the Key Vault key for O(cache.instances[].encryption=customer).
                 type: str

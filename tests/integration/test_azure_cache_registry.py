@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from azure.containerregistry import ContainerRegistryClient
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
+from azure.mgmt.redisenterprise import RedisEnterpriseManagementClient
 from module_utils._engine.plan import Action
 from module_utils._engine.report import Report
 from module_utils._run import Wanted, execute
 from module_utils._spec.arguments import build
+from module_utils._spec.cache import Cache
 from module_utils._spec.cluster import Cluster
 from module_utils._spec.network import Network
 from module_utils._spec.registry import Registry
+from module_utils._spec.secret_store import SecretStore
 from module_utils._spec.site import Site
 
 from sandbox.fixture import Sandbox
@@ -22,7 +25,13 @@ from tests.sandbox.azure_support import Subscription
 
 BASE = "ml-platform-azure-dev"
 IMAGES = f"{BASE}-registry"
-CLASSES: dict[str, type] = {"network": Network, "cluster": Cluster, "registry": Registry}
+CLASSES: dict[str, type] = {
+    "network": Network,
+    "secret_store": SecretStore,
+    "cluster": Cluster,
+    "cache": Cache,
+    "registry": Registry,
+}
 
 
 @pytest.fixture
@@ -119,4 +128,67 @@ def test_a_registry_lives(site: dict[str, Any], sandbox: Sandbox, azure: Subscri
     gone = run(site, REGISTRY, state="absent", find_orphans=True)
     assert gone.orphans == []
     assert list(azure.resources.resources.list_by_resource_group("NetworkWatcherRG"))  # of the subscription, not ours
+    assert [item.name for item in azure.resources.resource_groups.list() if item.name.startswith(BASE)] == []
+
+
+# -- cache -------------------------------------------------------------------------------------------------------------
+
+SESSIONS: dict[str, Any] = {
+    "network": {"addresses": sites.SLOTS},
+    "secret_store": {},
+    "cache": {"instances": [{"name": "sessions", "eviction_policy": "allkeys-lru"}]},
+}
+
+
+def with_cache(**options: Any) -> dict[str, Any]:
+    return {**SESSIONS, "cache": {"instances": [{**SESSIONS["cache"]["instances"][0], **options}]}}
+
+
+def caches(azure: Subscription) -> Any:
+    return azure.client(RedisEnterpriseManagementClient, api_version="2025-07-01")
+
+
+def the_cache(azure: Subscription) -> Any:
+    (found,) = caches(azure).redis_enterprise.list_by_resource_group(BASE)
+    return found
+
+
+def keys(azure: Subscription) -> Any:
+    return caches(azure).databases.list_keys(BASE, the_cache(azure).name, "default")
+
+
+def kept(azure: Subscription, report: Report) -> str:
+    """The key that the secret store holds, read by the reference that the report gives."""
+    reference = report.outputs["cache"]["instances"]["sessions"]["secret"]
+    vault, _, name = reference.partition("/secrets/")
+    path = f"{vault.removeprefix(azure.url)}/secrets/{name}"
+    return str(azure.send("GET", path, version="7.4").json()["value"])
+
+
+def test_a_cache_lives(site: dict[str, Any], sandbox: Sandbox, azure: Subscription) -> None:
+    planned = run(site, SESSIONS, check=True)
+    made = run(site, SESSIONS)
+    assert acts(made) == acts(planned)
+    cluster = the_cache(azure)
+    assert (cluster.public_network_access, cluster.minimum_tls_version) == ("Disabled", "1.2")
+    database = caches(azure).databases.get(BASE, cluster.name, "default")
+    assert (database.client_protocol, database.eviction_policy) == ("Encrypted", "AllKeysLRU")
+    shown = made.outputs["cache"]["instances"]["sessions"]
+    assert (shown["host"], shown["port"], shown["tls"]) == (cluster.host_name, 10000, True)
+    assert kept(azure, made) == keys(azure).primary_key
+    zone = "privatelink.redis.azure.net"
+    names = [item.name for item in azure.dns.record_sets.list_by_type(BASE, zone, "A")]
+    assert names == [f"{cluster.name}.westeurope"]
+
+    mark = seen(sandbox)
+    again = run(site, SESSIONS, find_orphans=True)
+    assert (acts(again), again.orphans, writes(sandbox, mark)) == ({}, [], [])
+
+    caches(azure).databases.begin_update(
+        BASE, cluster.name, "default", {"properties": {"evictionPolicy": "NoEviction"}}
+    ).result()
+    assert fields(run(site, SESSIONS)) == {"properties.evictionPolicy"}
+
+    gone = run(site, SESSIONS, state="absent", find_orphans=True)
+    assert gone.orphans == []
     assert [item.name for item in azure.resources.resource_groups.list() if item.name.startswith(BASE)] == []

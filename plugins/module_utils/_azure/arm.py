@@ -157,7 +157,8 @@ class ArmResource(Resource):
             return self.write("PATCH", {"tags": {**(raw.get("tags") or {}), **desired["tags"]}})
         if self.patches and observed.status is Status.FAILED:
             # Only what makes an object can bring back one that was never finished.
-            return self.create({**desired, "tags": {**(raw.get("tags") or {}), **desired["tags"]}})
+            kept = {"tags": {**(raw.get("tags") or {}), **desired["tags"]}} if "tags" in desired else {}
+            return self.create({**desired, **kept})
         if self.patches:
             return self.write("PATCH", self._patch(raw, desired, change))
         if self.whole:

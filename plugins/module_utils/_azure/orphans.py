@@ -10,6 +10,7 @@ from typing import Any
 
 from .._engine.errors import NotFound
 from .kinds_common import deleted_vaults
+from .kinds_endpoints import interface_of
 from .session import Session
 
 _RESOURCES = "Microsoft.Resources/resources"
@@ -20,6 +21,7 @@ def orphans(session: Session, own_groups: Iterable[str], known: set[str]) -> lis
     """{kind, id, name} of each. What a living cluster keeps in its node group is its own."""
     owner = session.site.owner
     kept = {identity.lower() for identity in known}
+    kept |= {interface_of(identity).lower() for identity in kept if "/microsoft.network/privateendpoints/" in identity}
     groups = _ask(session, f"{session.subscription}/resourcegroups", _GROUPS)
     ours = [group for group in groups if owner.owns(group.get("tags") or {})]
     clusters = tuple(

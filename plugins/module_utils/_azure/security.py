@@ -14,7 +14,8 @@ from typing import Any
 
 from .._spec.addresses import Addresses
 
-_HTTPS = 443  # blob storage and key vaults behind private endpoints
+# What stands behind private endpoints: blob storage and key vaults, and Azure Managed Redis, whose port is fixed.
+_SERVICES = (443, 10000)
 
 
 def data_rules(addresses: Addresses, ports: Sequence[int]) -> list[dict[str, Any]]:
@@ -30,7 +31,7 @@ def data_rules(addresses: Addresses, ports: Sequence[int]) -> list[dict[str, Any
 def endpoint_rules(addresses: Addresses, ports: Sequence[int]) -> list[dict[str, Any]]:
     """Of the subnet that private endpoints stand in."""
     sources = [str(addresses.nodes), str(addresses.pods)]
-    return [_allow("allow-platform", 100, sources, (*ports, _HTTPS)), _deny("deny-network", 4000)]
+    return [_allow("allow-platform", 100, sources, (*ports, *_SERVICES)), _deny("deny-network", 4000)]
 
 
 def _allow(name: str, priority: int, sources: Sequence[str], ports: Sequence[int]) -> dict[str, Any]:

@@ -46,10 +46,9 @@ class GcpCache:
 
 @dataclass(frozen=True)
 class AzureCache:
-    """service: azure_cache_for_redis is the retired Azure Cache for Redis."""
+    """Azure Managed Redis only. Azure Cache for Redis is being retired, and is not made."""
 
     sku: str | None = None  # Balanced_B5
-    service: Literal["managed_redis", "azure_cache_for_redis"] = "managed_redis"
     key_vault_key_id: str | None = None
 
 
@@ -100,7 +99,8 @@ def _resolve(item: CacheInstance, site: Site) -> CacheInstance:
     available, retention = item.high_availability, item.snapshot_retention_days
     if available is None:
         available = environment_default(site.environment, "high_availability")
-    if retention is None and item.persistence == "snapshots":
+    # Azure Managed Redis keeps its newest snapshot alone.
+    if retention is None and item.persistence == "snapshots" and site.cloud != "azure":
         retention = environment_default(site.environment, "backup_retention_days")
     return dataclasses.replace(
         item,
