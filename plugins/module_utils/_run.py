@@ -69,6 +69,18 @@ def execute(
     driver: Driver | None = None,
 ) -> Report:
     """Carry out one call. Raises SpecError before anything is touched, CloudError where reading fails."""
+    return carry_out(wanted, options, notify=notify, clock=clock, driver=driver)[0]
+
+
+def carry_out(
+    wanted: Wanted,
+    options: Options,
+    *,
+    notify: Notify | None = None,
+    clock: Clock | None = None,
+    driver: Driver | None = None,
+) -> tuple[Report, dict[str, Built]]:
+    """`execute`, and what the capabilities were built to."""
     site, clock = wanted.site, clock or SystemClock()
     begun = clock.now()
     check(site.validate())
@@ -77,18 +89,7 @@ def execute(
     built = _build(driver, wanted, specs, options)
     graph = Graph(resource for part in built.values() for resource in part.resources)
     check(retry_call(driver.verify, clock, timeout=options.retry_timeout))
-    settings = Settings(
-        owner=site.owner,
-        state=options.state,
-        check=options.check,
-        adopt=options.adopt,
-        allow_replace=options.allow_replace,
-        guard_disruption=site.environment == "prod",
-        allow_disruption=options.allow_disruption,
-        wait_timeout=options.wait_timeout,
-        retry_timeout=options.retry_timeout,
-        tolerant=options.tolerant,
-    )
+    settings = settings_of(site, options)
     prepared = clock.now() - begun
     report = converge(
         graph,
@@ -111,7 +112,23 @@ def execute(
         report.orphans = [each for each in found if "kept" not in each]
         report.kept = [each for each in found if "kept" in each]
     report.seconds = clock.now() - begun
-    return report
+    return report, built
+
+
+def settings_of(site: Site, options: Options) -> Settings:
+    """The engine's settings for a run on this site."""
+    return Settings(
+        owner=site.owner,
+        state=options.state,
+        check=options.check,
+        adopt=options.adopt,
+        allow_replace=options.allow_replace,
+        guard_disruption=site.environment == "prod",
+        allow_disruption=options.allow_disruption,
+        wait_timeout=options.wait_timeout,
+        retry_timeout=options.retry_timeout,
+        tolerant=options.tolerant,
+    )
 
 
 # In the order of their making; what stands later may need what stands earlier.

@@ -65,7 +65,10 @@ class Driver(Protocol):
     def backups(self, label: str, database: Any | None, cache: Any | None) -> Built:
         """One backup of every server and cache, called `label`: resources that are made once and then found. A label is
         1 to 40 lower-case letters, digits and single hyphens, beginning with a letter. What cannot be backed up on
-        demand (a cache without persistence) is left out; entries with state: absent are, too."""
+        demand (a cache without persistence) is left out; entries with state: absent are, too.
+
+        outputs: {"database": {name: id}, "cache": {name: id}, "left_out": [what cannot be backed up and why, as
+        sentences]}."""
 
     def histories(self, database: Any | None, cache: Any | None) -> list[History]:
         """What can be brought back, of every server and cache. Also of those that do not exist any more."""
@@ -73,9 +76,11 @@ class Driver(Protocol):
     def promotion(self, database: Any, server: str, restored: str) -> Built:
         """The restored server takes the name of `server`, whose former holder, if it exists, goes on as the server
         `_spec.database.former_name(server, restored)`, so that an entry of that name with state: absent removes it.
+        `database` holds the entries of both; that of `restored` has its `restore`.
 
         Resources that can be repeated after a kill at any moment. Once it is done its plan is empty, although nothing
-        is called `restored` any more: a restored server says for good what it was restored as (a tag)."""
+        is called `restored` any more: a restored server says for good what it was restored as and from what (tags).
+        A server called `server` that another restore has made (other name, label or time) is a former holder."""
 
     def preflight(self, planned: Sequence[Planned]) -> list[str]:
         """Quotas suffice for what the plan adds, machine types and versions exist. Each shortfall with have/need.

@@ -115,7 +115,7 @@ class Server(Thing):
         thing = {"body": desired, "tags": self.site.all_tags, "ready_at": 0.0, "logical": self.spec.name}
         if self.spec.restore:
             origin = newest(self.world, self.spec.restore)
-            content = {"data": origin["data"], "logins": origin["logins"], "restored_as": self.spec.name}
+            content = {"data": origin["data"], "logins": origin["logins"], "restored_as": mark_of(self.spec)}
         else:
             content = {"data": [], "logins": {"admin": self.admin().for_creation()}}
         taken = self.world.load()
@@ -180,9 +180,12 @@ class Name(Resource):
     kind = "fake.name"
     fields: ClassVar[Fields] = Fields({"name": MUTABLE})
 
-    def __init__(self, world: World, old: str, new: str, needs: tuple[Resource, ...] = (), *, mark: str) -> None:
+    def __init__(
+        self, world: World, old: str, new: str, needs: tuple[Resource, ...] = (), *, restored: DatabaseServer
+    ) -> None:
         super().__init__(f"{old} becomes {new}", needs)
-        self.world, self.old, self.new, self.mark = world, old, new, mark
+        self.world, self.old, self.new, self.mark = world, old, new, mark_of(restored)
+        self._takes = old == restored.name  # otherwise its predecessor is moved out of the way
 
     def desired(self) -> dict[str, Any]:
         return {"name": self.new}
@@ -209,16 +212,16 @@ class Name(Resource):
     def delete(self, observed: Observed) -> Operation:
         raise AssertionError("names are not deleted")
 
-    @property
-    def _takes(self) -> bool:
-        """Whether this is the restored server's half; the other one moves its predecessor out of the way."""
-        return self.old == self.mark
-
     def _moving(self) -> tuple[str, dict[str, Any]] | None:
         found = self.world.find("fake.server", logical=self.old)
         if found is None or (not self._takes and found[1].get("restored_as") == self.mark):
             return None
         return found
+
+
+def mark_of(spec: DatabaseServer) -> list[Any]:
+    """What a restored server says for good: as what, and from what, it was made."""
+    return [spec.name, as_dict(spec.restore)]
 
 
 def snapshot(thing: dict[str, Any], server: str, label: str, site: Site) -> dict[str, Any]:
@@ -338,8 +341,9 @@ class StoresDriver:
         return [self._history(each) for each in (database.servers if database else ())]
 
     def promotion(self, database: Database, server: str, restored: str) -> Built:
-        aside = Name(self.world, server, former_name(server, restored), mark=restored)
-        return Built([aside, Name(self.world, restored, server, (aside,), mark=restored)])
+        entry = next(each for each in database.servers if each.name == restored)
+        aside = Name(self.world, server, former_name(server, restored), restored=entry)
+        return Built([aside, Name(self.world, restored, server, (aside,), restored=entry)])
 
     def _history(self, spec: DatabaseServer) -> History:
         living = self.world.find("fake.server", logical=spec.name)
