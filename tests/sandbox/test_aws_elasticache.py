@@ -156,6 +156,16 @@ def test_refused_creation(cache: Cache, change: dict[str, Any], code: str, words
     assert cache.aws.client("ec2").describe_network_interfaces()["NetworkInterfaces"] == []
 
 
+def test_what_is_sold_can_be_reserved(cache: Cache) -> None:
+    find = cache.client.describe_reserved_cache_nodes_offerings
+    offers = find(CacheNodeType="cache.m7g.large")["ReservedCacheNodesOfferings"]
+    assert {(offer["CacheNodeType"], offer["ProductDescription"]) for offer in offers} == {
+        ("cache.m7g.large", "redis"),
+        ("cache.m7g.large", "valkey"),
+    }
+    assert find(CacheNodeType="cache.x9.huge")["ReservedCacheNodesOfferings"] == []
+
+
 def test_states_in_real_time(cache: Cache) -> None:
     cache.aws.sandbox.set_profile("realistic", scale=1)
     advance = cache.aws.sandbox.advance

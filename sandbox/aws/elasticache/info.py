@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, timedelta
 
@@ -34,6 +35,7 @@ class Info:
         """Tell which operations are answered here."""
         hooks.replace("elasticache.DescribeCacheEngineVersions", self.versions)
         hooks.replace("elasticache.ListAllowedNodeTypeModifications", self.node_types)
+        hooks.replace("elasticache.DescribeReservedCacheNodesOfferings", self.offerings)
         hooks.replace("elasticache.DescribeEvents", self.events)
         hooks.replace("elasticache.ListTagsForResource", lambda call: {"TagList": tag_list(self._tags(call))})
         hooks.replace("elasticache.AddTagsToResource", self.tag)
@@ -55,6 +57,27 @@ class Info:
         if wanted.get("DefaultOnly"):
             found = list({version.engine: version for version in found}.values())
         return page(call, [describe_version(version) for version in found], "CacheEngineVersions")
+
+    @staticmethod
+    def offerings(call: Call) -> Document:
+        """DescribeReservedCacheNodesOfferings: a year of every node type for either engine, nothing upfront."""
+        wanted = call.params.get("CacheNodeType")
+        found: list[Document] = [
+            {
+                "ReservedCacheNodesOfferingId": hashlib.sha256(f"{name}/{engine}".encode()).hexdigest()[:36],
+                "CacheNodeType": name,
+                "Duration": 365 * 86400,
+                "FixedPrice": 0.0,
+                "UsagePrice": 0.0,
+                "ProductDescription": engine,
+                "OfferingType": "No Upfront",
+                "RecurringCharges": [],
+            }
+            for name in NODE_TYPES
+            for engine in ("redis", "valkey")
+            if wanted in (None, name) and call.params.get("ProductDescription") in (None, engine)
+        ]
+        return page(call, found, "ReservedCacheNodesOfferings")
 
     def node_types(self, call: Call) -> Document:
         """ListAllowedNodeTypeModifications: every other type, larger ones and smaller ones."""
