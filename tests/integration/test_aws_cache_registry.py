@@ -12,8 +12,10 @@ from module_utils._engine.plan import Action
 from module_utils._engine.report import Report
 from module_utils._run import Wanted, execute
 from module_utils._spec.arguments import build
+from module_utils._spec.cache import Cache
 from module_utils._spec.network import Network
 from module_utils._spec.registry import Registry
+from module_utils._spec.secret_store import SecretStore
 from module_utils._spec.site import Site
 
 from sandbox.fixture import Sandbox
@@ -21,7 +23,7 @@ from tests.integration import sites
 
 BASE = "ml-platform-aws-dev"
 REGION = sites.REGIONS["aws"]
-CLASSES: dict[str, type] = {"network": Network, "registry": Registry}
+CLASSES: dict[str, type] = {"network": Network, "secret_store": SecretStore, "cache": Cache, "registry": Registry}
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def client(sandbox: Sandbox) -> Any:
 
 
 def run(site: dict[str, Any], parts: dict[str, Any], *, refers: tuple[str, ...] = (), **options: Any) -> Report:
-    specs = {name: build(CLASSES[name], part) for name, part in parts.items()}
+    specs: dict[str, Any] = {name: build(CLASSES[name], part) for name, part in parts.items()}
     wanted = Wanted(build(Site, site), **specs, refers=frozenset(refers))
     report = execute(wanted, sites.options(**options))
     assert not report.failed, report.summary()
@@ -135,7 +137,9 @@ def test_a_repository_with_images_is_only_deleted_with_force(site: dict[str, Any
     push(client, f"{BASE}/serving")
     with pytest.raises(SpecError, match=r"repository serving: .* is not empty.*force: true"):
         run(site, IMAGES, state="absent")
-    fewer = {"registry": {"repositories": [{"name": "serving", "state": "absent"}, {"name": "training"}]}}
+    fewer: dict[str, Any] = {
+        "registry": {"repositories": [{"name": "serving", "state": "absent"}, {"name": "training"}]}
+    }
     with pytest.raises(SpecError, match="is not empty"):
         run(site, fewer)
     fewer["registry"]["repositories"][0]["force"] = True
@@ -196,3 +200,52 @@ def test_too_many_repositories_are_refused_before_anything_is_touched(site: dict
     assert writes(sandbox, mark) == []
     with pytest.raises(SpecError, match="two hyphens"):
         run(site, {"registry": {"repositories": [{"name": "a--b"}]}})
+
+
+# -- cache -------------------------------------------------------------------------------------------------------------
+
+SESSIONS: dict[str, Any] = {"name": "sessions", "eviction_policy": "allkeys-lru", "high_availability": True}
+
+
+def caches(*instances: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A network and caches in it; the changes are to the first one."""
+    first, *others = instances or (SESSIONS,)
+    return {"network": {"addresses": sites.SLOTS}, "cache": {"instances": [{**first, **changes}, *others]}}
+
+
+GROUP = "ml-platform-aws-dev-sessions"
+
+
+def described(client: Any) -> dict[str, Any]:
+    (found,) = client("elasticache").describe_replication_groups()["ReplicationGroups"]
+    return dict(found)
+
+
+def parameter_groups(client: Any) -> list[str]:
+    listed = client("elasticache").describe_cache_parameter_groups(MaxRecords=100)["CacheParameterGroups"]
+    names = [item["CacheParameterGroupName"] for item in listed]
+    return [name for name in names if not name.startswith("default.")]
+
+
+def test_a_cache_s_life(site: dict[str, Any], sandbox: Sandbox, client: Any) -> None:
+    planned = run(site, caches(), check=True)
+    made = run(site, caches())
+    assert acts(made) == acts(planned)
+    group = described(client)
+    assert (group["AutomaticFailover"], group["MultiAZ"], len(group["MemberClusters"])) == ("enabled", "enabled", 2)
+    assert group["AtRestEncryptionEnabled"]
+    assert group["AuthTokenEnabled"]
+    assert group["TransitEncryptionMode"] == "required"
+    told = made.outputs["cache"]["instances"]["sessions"]
+    assert (told["id"], told["port"], told["tls"]) == (group["ARN"], 6379, True)
+    assert told["host"] == group["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    secret = client("secretsmanager").describe_secret(SecretId=told["secret"])
+    assert secret["Name"] == f"{BASE}/cache/sessions"
+    mark = seen(sandbox)
+    again = run(site, caches(), find_orphans=True)
+    assert (acts(again), again.orphans, again.kept, writes(sandbox, mark)) == ({}, [], [], [])
+    gone = run(site, caches(), state="absent", find_orphans=True)
+    assert set(acts(gone).values()) == {"delete"}
+    assert (gone.orphans, gone.kept) == ([], [])
+    assert client("elasticache").describe_replication_groups()["ReplicationGroups"] == []
+    assert parameter_groups(client) == []

@@ -45,8 +45,8 @@ _AUTH = {
 }
 _NOT_FOUND = re.compile(r"NotFound(Exception|Error|Fault)?$|^NoSuch|^404$|\.Unknown$")
 _CONFLICT = re.compile(
-    r"AlreadyExists|ResourceExists|AlreadyOwnedByYou|AlreadyAssociated|DependencyViolation|ResourceInUse|DeleteConflict|BucketNotEmpty"
-    r"|\.Duplicate$|\.Conflict$|\.InUse|^InUse"
+    r"AlreadyExists|ResourceExists|AlreadyOwnedByYou|AlreadyAssociated|DependencyViolation|ResourceInUse|DeleteConflict"
+    r"|BucketNotEmpty|\.Duplicate$|\.Conflict$|\.InUse|^InUse|GroupInUse$|^InvalidCacheParameterGroupState"
 )
 _BUSY = {
     "IncorrectState",
@@ -56,9 +56,13 @@ _BUSY = {
     "ConcurrentModificationException",
     "ConcurrentMutationLimitExceeded",
     "IncorrectInstanceState",
+    "InvalidReplicationGroupState",
+    "InvalidCacheClusterState",
     "OperationInProgress",
 }
-_QUOTA = re.compile(r"LimitExceeded|QuotaExceeded|^TooManyBuckets$|MaxVpc|InsufficientFreeAddresses")
+_QUOTA = re.compile(
+    r"LimitExceeded|QuotaExceeded|QuotaFor\w+Exceeded|^TooManyBuckets$|MaxVpc|InsufficientFreeAddresses"
+)
 
 # EKS reports a running update, and an object that is not ready for one, under codes that also mean other things.
 _RUNNING = re.compile(

@@ -13,7 +13,7 @@ from .client import Session
 from .ecr import REPOSITORIES, repositories
 from .logs import LOG_GROUPS, log_groups
 from .network import cluster_name
-from .store_orphans import secrets_there
+from .store_orphans import caches_there, kept, secrets_there
 
 # What the nodes of a living cluster bring along; it goes with them.
 _OF_NODES = ("instance", "volume", "network-interface")
@@ -22,7 +22,7 @@ _OF_NODES = ("instance", "volume", "network-interface")
 def find(session: Session, known: set[str]) -> list[dict[str, Any]]:
     """{kind, id, name} of each. Tags are asked of the tagging API, existence of the services themselves: the tagging
     API goes on naming objects for a while after they are gone."""
-    session.forget(("ec2",), ("s3",), LOG_GROUPS, REPOSITORIES)
+    session.forget(("ec2",), ("s3",), LOG_GROUPS, REPOSITORIES, ("elasticache",))
     owner = session.site.owner.tags()
     cluster_arn = session.arn("eks", f"cluster/{cluster_name(session)}")
     alive = cluster_arn in known
@@ -36,10 +36,13 @@ def find(session: Session, known: set[str]) -> list[dict[str, Any]]:
         left = {arn: tags for arn, tags in left.items() if not _belongs_to_cluster(arn)}
     left = _existing(session, left)
     left |= _roles(session, known) | _providers(session, known)
-    return [
-        {"kind": f"aws.{_service(arn)}.{_type(arn)}", "id": _identity(arn), "name": tags.get("Name", _identity(arn))}
-        for arn, tags in sorted(left.items())
-    ]
+    return [_entry(arn, tags) for arn, tags in sorted(left.items())]
+
+
+def _entry(arn: str, tags: dict[str, str]) -> dict[str, Any]:
+    named = {"id": _identity(arn), "name": tags.get("Name", _identity(arn))}
+    why = kept(arn)
+    return {"kind": f"aws.{_service(arn)}.{_type(arn)}", **named, **({"kept": why} if why else {})}
 
 
 def _tagged(session: Session, tags: dict[str, list[str]]) -> dict[str, dict[str, str]]:
@@ -173,6 +176,7 @@ _CHECKS = {
     "s3": _in_s3,
     "secretsmanager": secrets_there,
     "ecr": _in_ecr,
+    "elasticache": caches_there,
 }
 
 

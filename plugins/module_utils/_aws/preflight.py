@@ -14,10 +14,13 @@ from .._engine.errors import NotFound
 from .._engine.plan import Action
 from .._engine.survey import Planned
 from .addons import DEFAULT_ADDONS, Addon
+from .cache_checks import offer_problems
 from .client import Session
 from .ec2_lists import addresses, vpcs
 from .ecr import EcrRepository, repositories
 from .eks import Cluster
+from .elasticache import ReplicationGroup
+from .elasticache_lists import listed
 from .gateways import ElasticIp, InternetGateway, NatGateway
 from .iam import Role
 from .nodegroups import NodeGroup
@@ -61,6 +64,7 @@ def problems(session: Session, planned: Sequence[Planned]) -> list[str]:
     found += [problem for item in clusters for problem in cluster_problems(session, item)]
     addons = [item for item in planned if isinstance(item.resource, Addon) and item.action in _CHANGING]
     # The add-ons of every cluster are there for every version of Kubernetes, unless one of theirs is asked for.
+    found += offer_problems(session, planned) + _cache_nodes(session, planned)
     asked = [item for item in addons if item.resource.name not in DEFAULT_ADDONS or item.resource.version]  # type: ignore[attr-defined]
     found += [problem for item in asked for problem in addon_problems(session, item)]
     return found
@@ -136,6 +140,18 @@ _COUNTED: tuple[tuple[type, tuple[str, str], str, Callable[[Session], int]], ...
         lambda session: len(session.steady(lambda: repositories(session))),
     ),
 )
+
+
+def _cache_nodes(session: Session, planned: Sequence[Planned]) -> list[str]:
+    """Nodes of caches, counted together in the region."""
+    groups = [(item, item.resource) for item in planned if isinstance(item.resource, ReplicationGroup)]
+    need = sum(group.settings["Replicas"] + 1 for item, group in groups if item.action is Action.CREATE)
+    need += sum(1 for item, group in groups if item.plan.touches("Replicas") and group.settings["Replicas"])
+
+    def used() -> int:
+        return len(session.steady(lambda: listed(session, "nodes")))
+
+    return short(session, ("elasticache", "L-DFE45DF3"), f"ElastiCache nodes in {session.region}", need, used)
 
 
 def _nats(session: Session, added: Sequence[NatGateway]) -> list[str]:

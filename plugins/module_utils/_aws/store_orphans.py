@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .client import Session
+from .elasticache_lists import listed
 from .secrets import describe_secret
 
 
@@ -18,3 +19,25 @@ def secrets_there(session: Session, arns: list[str]) -> set[str]:
         return found is not None and not found.get("DeletedDate")
 
     return {arn for arn in arns if lives(arn)}
+
+
+def caches_there(session: Session, arns: list[str]) -> set[str]:
+    """Caches, their groups, and snapshots that do not go with their cache. A cache's nodes are the cache."""
+    there: set[str] = set()
+    for sort in ("groups", "subnet_groups", "parameter_groups"):
+        there |= {str(item.get("ARN")) for item in session.steady(lambda one=sort: listed(session, one)).values()}  # type: ignore[misc]
+    snapshots = session.steady(lambda: listed(session, "snapshots")).values()
+    there |= {
+        str(item.get("ARN"))
+        for item in snapshots
+        if item.get("SnapshotSource") != "automated" and item.get("SnapshotStatus") != "deleting"
+    }
+    return set(arns) & there
+
+
+def kept(arn: str) -> str:
+    """Why an object stays on purpose, or an empty string."""
+    service, sort = arn.split(":")[2], arn.split(":")[5]
+    if service == "elasticache" and sort == "snapshot":
+        return "a snapshot stays until somebody deletes it"
+    return ""
