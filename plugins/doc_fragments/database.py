@@ -250,6 +250,11 @@ options:
               key_vault_key_id:
                 description: Id of the Key Vault key for O(database.servers[].encryption=customer).
                 type: str
+              high_availability_mode:
+                description:
+                  - Where the standby is. Without it in another zone where the region has zones, else in the same.
+                type: str
+                choices: [ZoneRedundant, SameZone]
               geo_redundant_backup:
                 description: Keep a copy of the backups in the paired region. It can be chosen at creation only.
                 type: bool
