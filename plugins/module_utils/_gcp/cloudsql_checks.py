@@ -28,12 +28,12 @@ def problems(cloud: Cloud, planned: Sequence[Planned]) -> list[str]:
 
 def _of(cloud: Cloud, planned: Planned, server: Server) -> Iterator[str]:
     observed = planned.observed
-    if server.restore is not None and observed is not None and planned.action is not Action.REPLACE:
-        if server.outputs.get("name") not in server.own_names():
-            yield (
-                "there is one of this name that was not made by this restore, and a restore never overwrites. Give "
-                "the new server another name."
-            )
+    there = observed is not None and planned.action is not Action.REPLACE
+    if server.restore is not None and there and server.outputs.get("name") not in server.own_names():
+        yield (
+            "there is one of this name that was not made by this restore, and a restore never overwrites. Give the "
+            "new server another name."
+        )
     if planned.action not in (Action.CREATE, Action.UPDATE, Action.REPLACE):
         return
     changed = {change.path for change in planned.plan.changes}

@@ -11,7 +11,7 @@ from typing import Any
 from .._engine.credential import Credential, Vault
 from .._engine.errors import NotFound
 from .._engine.fields import IMMUTABLE, Field, Fields
-from .._engine.resource import Observed, Operation, Progress, Resource
+from .._engine.resource import DONE, Observed, Operation, Progress, Resource
 from .client import Cloud
 from .cloudsql import SqlResource, known_path
 from .cloudsql_server import Server
@@ -74,6 +74,10 @@ class SqlDatabase(SqlResource):
 
     def forget(self) -> None:
         _forget(self.cloud, self.server, "databases")
+
+    def create(self, desired: dict[str, Any]) -> Operation:
+        # A server that was restored has it already, which could not be seen before.
+        return DONE if self.fetch() is not None else super().create(desired)
 
     def creation(self, desired: dict[str, Any]) -> Request:
         return Request("POST", f"{known_path(self.server)}/databases", desired)

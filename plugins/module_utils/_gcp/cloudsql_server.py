@@ -26,7 +26,7 @@ FINAL_DAYS = 365  # how long a final backup stays; no more is possible
 FINAL = "final"  # what it is called
 _MOST_NAMES = 20
 # Everything else is on its way. An instance under ONLINE_MAINTENANCE serves, but takes no changes.
-_READY, _DELETING, _BROKEN = ("RUNNABLE", "STOPPED"), ("PENDING_DELETE",), ("FAILED", "SUSPENDED")
+READY, _DELETING, _BROKEN = ("RUNNABLE", "STOPPED"), ("PENDING_DELETE",), ("FAILED", "SUSPENDED")
 _TAKEN = "instanceAlreadyExists"
 
 
@@ -125,7 +125,7 @@ class Server(SqlResource):
 
     def status(self, raw: dict[str, Any]) -> tuple[Status, str, Recovery]:
         state = str(raw.get("state") or "")
-        if state in _READY:
+        if state in READY:
             return Status.READY, "", Recovery.REPORT
         if state in _BROKEN:
             why = ", ".join(raw.get("suspensionReason") or ()) or "its creation or last change failed"
@@ -225,12 +225,17 @@ class Server(SqlResource):
                     "least what there is, or restore into a new server."
                 )
             elif each.path == "masterInstanceName":
-                reason = self._promotion_problem(observed, each.after)
+                reason = self._primary_problem(observed, each.after)
             if reason:
                 return reason
         return ""
 
-    def _promotion_problem(self, observed: Observed, master: Any) -> str:
+    def _primary_problem(self, observed: Observed, master: Any) -> str:
+        if master and observed.values["masterInstanceName"]:
+            return (
+                f"it follows {observed.values['masterInstanceName']}, and a replica cannot be given another primary. "
+                "Remove it (state: absent), then make it again."
+            )
         if master:
             return (
                 "it is a server of its own, which cannot become a replica again. Write promote: true, or remove it and "

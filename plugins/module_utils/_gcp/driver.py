@@ -8,13 +8,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._engine.backups import History
 from .._engine.capability import Built
 from .._engine.clock import Clock
 from .._engine.errors import AuthError, NotFound
+from .._engine.resource import Resource
 from .._engine.retry import retry_call
 from .._engine.survey import Planned
 from .._spec.site import Site
-from . import cluster, database, errors, network, object_store, orphans, preflight, registry, secret_store, services
+from . import (
+    cloudsql_backups,
+    cloudsql_promotion,
+    cluster,
+    database,
+    errors,
+    network,
+    object_store,
+    orphans,
+    preflight,
+    registry,
+    secret_store,
+    services,
+)
 from .client import Cloud, check_credentials
 
 
@@ -86,6 +101,23 @@ class GcpDriver:
         self._needed.update(services.DATABASE)
         built = database.build(spec, network, network_built, secrets_built, self.cloud, reapply=reapply)
         return self._with_services(built)
+
+    def backups(self, label: str, database: Any | None, cache: Any | None) -> Built:
+        resources: list[Resource] = []
+        if database is not None:
+            self._needed.update(services.DATABASE)
+            resources += cloudsql_backups.resources(self.cloud, label, database)
+        return Built(resources)
+
+    def histories(self, database: Any | None, cache: Any | None) -> list[History]:
+        found: list[History] = []
+        if database is not None:
+            found += retry_call(lambda: cloudsql_backups.histories(self.cloud, database), self.cloud.clock)
+        return found
+
+    def promotion(self, database: Any, server: str, restored: str) -> Built:
+        self._needed.update(services.DATABASE)
+        return Built([cloudsql_promotion.ServerName(self.cloud, server, restored)])
 
     def _with_services(self, built: Built) -> Built:
         """With enable_services, everything waits for the services that it needs."""

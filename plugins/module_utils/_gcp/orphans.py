@@ -12,7 +12,7 @@ from .._engine.errors import AuthError, NotFound
 from .._engine.retry import retry_call
 from .._engine.tags import from_description
 from .._spec import names
-from . import errors
+from . import cloudsql, cloudsql_backups, errors
 from .client import Cloud
 from .references import last, tail
 from .secrets import PENDING_SUFFIX, is_deleted, listed
@@ -24,11 +24,11 @@ def find(cloud: Cloud, known: set[str]) -> list[dict[str, str]]:
     """Every object of ours by labels or description that is not in `known`: {kind, id, name}."""
     owner = cloud.site.owner
     result = []
-    for look in (_compute, _clusters, _buckets, _accounts, _keys, _secrets, _repositories):
+    for look in (_compute, _clusters, _buckets, _accounts, _keys, _secrets, _repositories, _databases):
         for kind, identity, name, tags in _tolerant(cloud, look):
             if owner.owns(tags) and identity not in known:
                 result.append({"kind": kind, "id": identity, "name": name})
-    result += [each for each in _kept(cloud) if each["id"] not in known]
+    result += [each for each in (*_kept(cloud), *cloudsql_backups.kept(cloud)) if each["id"] not in known]
     return sorted(result, key=lambda each: (each["kind"], each["name"]))
 
 
@@ -113,6 +113,11 @@ def _repositories(cloud: Cloud) -> Found:
     path = f"projects/{cloud.project}/locations/{cloud.region}/repositories"
     for each in cloud.pages("artifactregistry", path, "repositories"):
         yield "gcp.artifactregistry.repository", each["name"], last(each["name"]), each.get("labels") or {}
+
+
+def _databases(cloud: Cloud) -> Found:
+    for name, each in cloudsql.instances(cloud).items():
+        yield "gcp.sql.instance", cloudsql.instance_path(cloud, name), name, cloudsql.labels(each)
 
 
 def _kept(cloud: Cloud) -> list[dict[str, str]]:
