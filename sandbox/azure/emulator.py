@@ -25,6 +25,7 @@ from .images import ImageService
 from .kind import Kind
 from .operations import Operations
 from .providers import locks
+from .providers.activity import ActivityLog
 from .providers.namespaces import Namespaces
 from .providers.resources import Subscription
 from .regions import REGIONS
@@ -73,6 +74,7 @@ class AzureEmulator:
         self.blobs = BlobService(self)
         self.secrets = SecretService(self)
         self.images = ImageService(self)
+        self.activity = ActivityLog(self)
         providers.install(self)
 
     # -- CloudEmulator --------------------------------------------------------------------------------------------

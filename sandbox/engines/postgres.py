@@ -147,6 +147,12 @@ class PostgresEngine(Contents):
             archive = server.directory / "archive"
             return self._from_snapshot(usable[-1], instance_id, server.admin, tls, port, archive, recovery)
 
+    def retire(self, instance_id: str) -> None:
+        """Stop a server for good; it can still be restored to any moment up to now."""
+        with self._lock:
+            self._archive_all(self._servers[instance_id])
+            self.stop(instance_id)
+
     def _archive_all(self, server: Server) -> None:
         """Get everything committed so far into the archive, with a commit after the last of it."""
         if server.process is None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 def install(emulator: AzureEmulator) -> None:
     """Add every resource type and function to the emulator."""
     from . import (
+        activity,
         aks,
         authorization,
         cache,
@@ -40,6 +41,7 @@ def install(emulator: AzureEmulator) -> None:
     install_storage(emulator)
     logs.install(emulator)
     install_insights(emulator)
+    activity.install(emulator)
     keyvault.install(emulator)
     install_postgresql(emulator)
     registry.install(emulator)

@@ -114,6 +114,7 @@ class PostgresKind(Kind):
             record.document = document
             record.changed = self.emulator.context.clock.wall()
             self.store.put(record)
+            self.emulator.activity.note(record.id, f"{self.type}/write")
             self.settled(record, operation)
 
         operation = self.run(call, "create" if creating else "update", record, finish, trouble)

@@ -141,6 +141,17 @@ class Backing:
         if record is not None and made.private.get("snapshot"):
             self._run(record, "delete_snapshot", made.private["snapshot"])
 
+    def lag(self, record: Record) -> float:
+        """How many seconds a replica is behind its primary."""
+        if self.engine is None or not record.private.get("engine"):
+            return 0.0
+        return self.engine.lag_seconds(record.private["engine"])
+
+    def retire(self, record: Record) -> None:
+        """A deleted server whose backups are kept."""
+        if record.private.get("engine"):
+            self._run(record, "retire", record.private["engine"])
+
     def remove(self, record: Record) -> None:
         """A deleted server, with its backups."""
         if record.private.get("engine"):

@@ -15,6 +15,7 @@ from ...regions import REGIONS
 from ...store import Document, Record
 from . import catalog, checks
 from .base import SERVERS, PostgresKind, Trouble, busy, invalid, same_text
+from .dropped import Dropped
 from .engine import Backing
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ _CREATE = {
     "pointintimerestore": "RestoreSnapshotManagementOperation",
     "georestore": "RestoreSnapshotManagementOperation",
     "replica": "CreateReadReplicaManagementOperation",
+    "revivedropped": "RestoreSnapshotManagementOperation",
 }
-_FROM_SOURCE = ("pointintimerestore", "georestore", "replica")
+_FROM_SOURCE = ("pointintimerestore", "georestore", "replica", "revivedropped")
 _MAX_REPLICAS = 5
 
 
@@ -46,6 +48,7 @@ class Servers(PostgresKind):
     def __init__(self, emulator: AzureEmulator) -> None:
         super().__init__(emulator)
         self.backing = Backing(emulator)
+        self.dropped = Dropped(emulator, self.backing)
         self.actions = {
             "restart": lambda call, server: self._action(call, server, "restart", "RestartServerManagementOperation"),
             "stop": lambda call, server: self._action(call, server, "stop", "StopServerManagementOperation"),
@@ -69,7 +72,7 @@ class Servers(PostgresKind):
         if previous is not None:
             return self._changed(call, body, previous)
         self._check_name(call.target.name)
-        source = self._source(sent) if mode in _FROM_SOURCE else None
+        source = self._source(sent, mode) if mode in _FROM_SOURCE else None
         if source is None:
             checks.check_new(sent, body.get("sku"))
         document = self._envelope(body)
@@ -148,12 +151,14 @@ class Servers(PostgresKind):
         if any(record.name.lower() == name.lower() for record in self.store.of_kind(SERVERS)):
             raise ArmError(409, "ServerNameAlreadyExists", "Specified server name is already used.")
 
-    def _source(self, sent: Document) -> Record:
+    def _source(self, sent: Document, mode: str) -> Record:
         reference = str(sent.get("sourceServerResourceId") or "")
         if not reference:
             message = "The required parameter sourceServerResourceId is missing."
             raise ArmError(400, "MissingRequiredParameter", message)
-        source = self.store.get(reference)
+        if mode == "revivedropped" and not sent.get("pointInTimeUTC"):
+            raise ArmError(400, "MissingRequiredParameter", "The required parameter pointInTimeUTC is missing.")
+        source = self.dropped.find(reference) if mode == "revivedropped" else self.store.get(reference)
         if source is None or source.kind is not self:
             target = armid.parse(reference)
             raise ArmError(404, "ResourceNotFound", f"The Resource '{SERVERS}/{target.name}' was not found.")
@@ -188,7 +193,7 @@ class Servers(PostgresKind):
             return None
         moment = checks.moment(call.notes["sent"].get("pointInTimeUTC"))
         earliest = self.first_backup(source)
-        now = self.emulator.context.clock.wall()
+        now = self.dropped.moment(source) or self.emulator.context.clock.wall()
         if earliest > now or (moment is not None and not earliest <= moment <= now):
             return (
                 "InvalidPointInTime",
@@ -246,7 +251,8 @@ class Servers(PostgresKind):
             subnet.private["delegated"] = True
 
     def removed(self, record: Record) -> None:
-        self.backing.remove(record)
+        self.emulator.activity.note(record.id, f"{SERVERS}/delete")
+        self.dropped.add(record)
         reference = record.properties["network"].get("delegatedSubnetResourceId") or ""
         subnet = self.store.get(reference)
         if subnet is not None and not [user for user in self.store.users(reference, SERVERS) if user is not record]:
@@ -293,6 +299,10 @@ class Servers(PostgresKind):
         """The read replicas of a server."""
         users = self.store.users(record.id, SERVERS)
         return [user for user in users if armid.same(user.properties.get("sourceServerResourceId") or "", record.id)]
+
+    def lag(self, record: Record) -> float | None:
+        """How many seconds a read replica is behind; None for a server that is none."""
+        return None if record.properties["replicationRole"] == "Primary" else self.backing.lag(record)
 
     def first_backup(self, record: Record) -> Any:
         """When the first full backup was (or will be) taken: the earliest point that a restore can name."""
