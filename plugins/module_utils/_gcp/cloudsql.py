@@ -13,6 +13,7 @@ from typing import Any
 
 from .._engine.errors import AuthError
 from .._engine.resource import Resource
+from .._spec.database import Restore
 from .._spec.names import digest, of
 from . import errors
 from .client import Cloud
@@ -26,7 +27,7 @@ RESTORED = "database-restored-as"  # the label with the name that a restored ser
 INSTANCES = "sqladmin/instances"
 _LABEL = 63
 _MOST_NAME = 98  # characters of project and name (Cloud SQL documentation, instance settings)
-_SUFFIX = 6
+_SUFFIX, _MOST_NAMES = 6, 20
 
 
 class SqlResource(RestResource):
@@ -71,12 +72,14 @@ def holder(cloud: Cloud, server: str) -> dict[str, Any] | None:
     return next(found, None)
 
 
-def candidate(cloud: Cloud, server: str, origin: str, number: int) -> str:
-    """A name for an instance. The same for the same purpose: what an earlier run made is found again. number: for when
-    a name is still taken by an instance that was deleted."""
+def own_names(cloud: Cloud, server: str, restore: Restore | None) -> list[str]:
+    """The names that an instance made for this purpose may have; one after the other, for when some are still taken by
+    instances that were deleted. The same purpose has the same names: what an earlier run made is found again, and what
+    a restore made can be told for good."""
+    origin = "" if restore is None else f"{restore.server}/{restore.label or ''}/{restore.time or ''}"
     limit = min(_LABEL, _MOST_NAME - 1 - len(cloud.project)) - _SUFFIX - 1
-    mark = digest(f"{cloud.site.base}/{server}/{origin}/{number}", _SUFFIX)
-    return f"{of(cloud.site, server, limit=limit)}-{mark}"
+    marks = (digest(f"{cloud.site.base}/{server}/{origin}/{number}", _SUFFIX) for number in range(_MOST_NAMES))
+    return [f"{of(cloud.site, server, limit=limit)}-{mark}" for mark in marks]
 
 
 def instance_path(cloud: Cloud, name: str) -> str:

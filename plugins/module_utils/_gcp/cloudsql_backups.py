@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from .._engine.backups import Backup, History
+from .._engine.capability import Built
 from .._engine.errors import SpecError
 from .._engine.fields import IMMUTABLE, MUTABLE, Fields
 from .._engine.plan import Plan
@@ -118,14 +119,16 @@ class LabelledBackup(_OfServer):
         self.cloud.shared.drop(BACKUPS)
 
 
-def resources(cloud: Cloud, label: str, spec: Database) -> list[Resource]:
+def build(cloud: Cloud, label: str, spec: Database) -> Built:
     """One backup of every server, called `label`."""
-    found: list[Resource] = []
+    resources: list[Resource] = []
+    made: dict[str, LabelledBackup] = {}
     for server in spec.servers:
         if server.state == "present":
             retention = Retention(cloud, names.of(cloud.site, server.name), server.name)
-            found += [retention, LabelledBackup(cloud, server.name, label, (retention,))]
-    return found
+            made[server.name] = LabelledBackup(cloud, server.name, label, (retention,))
+            resources += [retention, made[server.name]]
+    return Built(resources, outputs=lambda: {"database": {name: each.outputs.get("id") for name, each in made.items()}})
 
 
 def histories(cloud: Cloud, spec: Database) -> list[History]:

@@ -30,11 +30,6 @@ class Origin:
     version: str = ""
 
 
-def origin_key(restore: Restore | None) -> str:
-    """What tells one restore from another."""
-    return "" if restore is None else f"{restore.server}/{restore.label or ''}/{restore.time or ''}"
-
-
 def backups(cloud: Cloud) -> list[dict[str, Any]]:
     """All backups of the site, of servers that are and of those that were, the newest first."""
 

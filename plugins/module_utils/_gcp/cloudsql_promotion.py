@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._engine.capability import Built
 from .._engine.errors import SpecError
 from .._engine.fields import MUTABLE, Fields
 from .._engine.plan import Plan
 from .._engine.resource import Observed, Operation, Recovery, Status
 from .._spec import names
-from .._spec.database import former_name
+from .._spec.database import Database, Restore, former_name
 from .client import Cloud
-from .cloudsql import INSTANCES, RESTORED, SERVER, SqlResource, holder, instance_path, labels
+from .cloudsql import INSTANCES, SERVER, SqlResource, holder, instance_path, labels, own_names
 from .cloudsql_server import READY
 from .rest import Request
 
@@ -28,31 +29,26 @@ class ServerName(SqlResource):
 
     kind = "gcp.sql.server_name"
     replaceable = False
-    fields = Fields({"restored_as": MUTABLE})
+    fields = Fields({"restored": MUTABLE})
 
-    def __init__(self, cloud: Cloud, server: str, restored: str) -> None:
+    def __init__(self, cloud: Cloud, server: str, restored: str, restore: Restore | None) -> None:
         super().__init__(cloud, names.of(cloud.site, server), {}, lock=f"sql/{server}")
         self.server = server
         self.restored = restored
+        self._made = own_names(cloud, restored, restore)
 
     def predicted(self) -> dict[str, Any]:
         return {}
 
     def desired(self) -> dict[str, Any]:
-        return {"restored_as": self.restored}
+        return {"restored": True}
 
     def read(self) -> Observed | None:
         current = holder(self.cloud, self.server)
-        done = current is not None and labels(current).get(RESTORED) == self.restored
-        if not done and holder(self.cloud, self.restored) is None:
-            raise SpecError(
-                f"database server {self.restored!r} does not exist in this project, so it cannot become "
-                f"{self.server!r}. Restore it first."
-            )
         if current is None:
             return None
         return Observed(
-            {"restored_as": labels(current).get(RESTORED, "")},
+            {"restored": current["name"] in self._made},
             {"id": instance_path(self.cloud, current["name"]), "name": current["name"]},
             Status.READY if current.get("state") in READY else Status.PENDING,
             str(current.get("state") or ""),
@@ -62,13 +58,20 @@ class ServerName(SqlResource):
         )
 
     def create(self, desired: dict[str, Any]) -> Operation:
-        found = holder(self.cloud, self.restored)
-        if found is None:
-            raise SpecError(f"database server {self.restored!r} does not exist any more.")
-        return self._call(found, self.server)
+        return self._call(self._successor(), self.server)
 
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
+        self._successor()  # nobody steps aside for nobody
         return self._call(observed.raw, former_name(self.server, self.restored))
+
+    def _successor(self) -> dict[str, Any]:
+        found = holder(self.cloud, self.restored)
+        if found is None:
+            raise SpecError(
+                f"database server {self.restored!r} does not exist in this project, so it cannot become "
+                f"{self.server!r}. Restore it first."
+            )
+        return found
 
     def delete(self, observed: Observed) -> Operation:
         raise SpecError("a name goes with its server: remove that.")
@@ -82,3 +85,9 @@ class ServerName(SqlResource):
 
     def forget(self) -> None:
         self.cloud.shared.drop(INSTANCES)
+
+
+def build(cloud: Cloud, spec: Database, server: str, restored: str) -> Built:
+    """spec: holds the entry of the restored server, which says what it was made of."""
+    restore = next((each.restore for each in spec.servers if each.name == restored), None)
+    return Built([ServerName(cloud, server, restored, restore)])

@@ -16,15 +16,14 @@ from .._engine.resource import Observed, Operation, Recovery, Resource, Status
 from .._spec.database import Restore
 from . import cloudsql_facts as facts
 from .client import Cloud
-from .cloudsql import INSTANCES, NAMED, RESTORED, SERVER, SqlResource, candidate, holder, instances, is_settled, labels
+from .cloudsql import INSTANCES, NAMED, RESTORED, SERVER, SqlResource, holder, instances, is_settled, labels, own_names
 from .cloudsql_fields import FIELDS
-from .cloudsql_origins import Origin, find_origin, origin_key
+from .cloudsql_origins import Origin, find_origin
 from .references import last, merged
 from .rest import Request
 
 FINAL_DAYS = 365  # how long a final backup stays; no more is possible
 FINAL = "final"  # what it is called
-_MOST_NAMES = 20
 # Everything else is on its way. An instance under ONLINE_MAINTENANCE serves, but takes no changes.
 READY, _DELETING, _BROKEN = ("RUNNABLE", "STOPPED"), ("PENDING_DELETE",), ("FAILED", "SUSPENDED")
 _TAKEN = "instanceAlreadyExists"
@@ -75,8 +74,7 @@ class Server(SqlResource):
 
     def own_names(self) -> list[str]:
         """The names that an instance made for this purpose may have."""
-        origin = origin_key(self.restore)
-        return [candidate(self.cloud, self.server, origin, number) for number in range(_MOST_NAMES)]
+        return own_names(self.cloud, self.server, self.restore)
 
     def _own_name(self) -> str:
         """The instance's name, or the one it would get."""

@@ -12,7 +12,6 @@ from .._engine.backups import History
 from .._engine.capability import Built
 from .._engine.clock import Clock
 from .._engine.errors import AuthError, NotFound
-from .._engine.resource import Resource
 from .._engine.retry import retry_call
 from .._engine.survey import Planned
 from .._spec.site import Site
@@ -103,11 +102,14 @@ class GcpDriver:
         return self._with_services(built)
 
     def backups(self, label: str, database: Any | None, cache: Any | None) -> Built:
-        resources: list[Resource] = []
+        made: list[Built] = []
         if database is not None:
             self._needed.update(services.DATABASE)
-            resources += cloudsql_backups.resources(self.cloud, label, database)
-        return Built(resources)
+            made.append(cloudsql_backups.build(self.cloud, label, database))
+        resources = [resource for built in made for resource in built.resources]
+        return Built(
+            resources, outputs=lambda: {name: value for built in made for name, value in built.outputs().items()}
+        )
 
     def histories(self, database: Any | None, cache: Any | None) -> list[History]:
         found: list[History] = []
@@ -117,7 +119,7 @@ class GcpDriver:
 
     def promotion(self, database: Any, server: str, restored: str) -> Built:
         self._needed.update(services.DATABASE)
-        return Built([cloudsql_promotion.ServerName(self.cloud, server, restored)])
+        return cloudsql_promotion.build(self.cloud, database, server, restored)
 
     def _with_services(self, built: Built) -> Built:
         """With enable_services, everything waits for the services that it needs."""
