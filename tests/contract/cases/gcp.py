@@ -22,6 +22,8 @@ VERSIONS = {
     "iam": "v1",
     "cloudkms": "v1",
     "storage": "v1",
+    "secretmanager": "v1",
+    "sqladmin": "v1",
     "servicenetworking": "v1",
     "artifactregistry": "v1",
 }
