@@ -10,7 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from . import accept, errors, tables
+from . import accept, discovery, errors, tables
+from .authorization import attributes
 from .catalogue import Resource
 from .cluster import Cluster
 from .decoding import parse_body
@@ -18,10 +19,13 @@ from .deleting import delete, delete_collection
 from .identity import ANONYMOUS, AUTHENTICATED, TokenCheck, UserInfo
 from .listing import page
 from .options import WriteOptions, delete_options, list_options, write_options
+from .patches import APPLY_PATCH
 from .patching import patch
 from .paths import Paths
 from .requests import RequestInfo, request_info
+from .reviews import Reviews
 from .store import Stored, dump
+from .subresources import Subresources, scale_of, write_scale
 from .watching import Watch
 
 _LARGEST_BODY = 3 * 1024 * 1024
@@ -36,6 +40,9 @@ class Api:
         self.registry = cluster.registry
         self._check = check
         self._paths = Paths(cluster)
+        self._authorizer = cluster.authorizer
+        self._reviews = Reviews(self.registry, self._authorizer, self._authenticate)
+        self._subresources = Subresources(self.registry, cluster.accounts)
         self._verbs: dict[str, Callable[[Call], Awaitable[web.StreamResponse]]] = {
             "get": self._get,
             "list": self._list,
@@ -57,33 +64,42 @@ class Api:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         user = self._user(request)
         info = request_info(request.method, request.path, request.query)
+        self._authorizer.check(user, attributes(info))
         if not info.is_resource:
             return self._paths.answer(request)
         resource = self.cluster.catalogue.get(info.group, info.version, info.resource)
         if resource is None or (info.namespace and not resource.namespaced and resource.id != "namespaces"):
             raise errors.no_such_path()
-        if info.verb not in resource.verbs and not info.subresource:
+        if info.subresource and info.subresource not in resource.subresources:
+            raise errors.no_such_path()
+        verbs = discovery.subresource_verbs(info.subresource) if info.subresource else resource.verbs
+        if info.verb not in verbs:
             raise errors.method_not_allowed()
         if len(await request.read()) > _LARGEST_BODY:
             raise errors.ApiError(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
-        call = Call(request, info, resource, user)
-        return await self._verbs[info.verb](call)
+        return await self._verbs[info.verb](Call(request, info, resource, user))
 
     def _user(self, request: web.BaseRequest) -> UserInfo:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
             return ANONYMOUS
-        user = self._check(token.strip()) if scheme.lower() == "bearer" else None
+        user = self._authenticate(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
             raise errors.unauthorized()
         if AUTHENTICATED not in user.groups:
             user = UserInfo(user.username, user.uid, (*user.groups, AUTHENTICATED), user.extra)
         return user
 
+    def _authenticate(self, token: str) -> UserInfo | None:
+        return self.cluster.accounts.user(token) or self._check(token)
+
     # --- verbs ----------------------------------------------------------------------------------------------------
 
     async def _get(self, call: Call) -> web.StreamResponse:
-        return self._shown(call, self.registry.get(call.resource, call.info.namespace, call.info.name))
+        stored = self.registry.get(call.resource, call.info.namespace, call.info.name)
+        if call.info.subresource == "scale":
+            return reply(scale_of(call.resource, stored.body))
+        return self._shown(call, stored)
 
     async def _list(self, call: Call) -> web.StreamResponse:
         found = page(self.registry.store, call.resource, call.info.namespace, list_options(call.request.query))
@@ -128,7 +144,13 @@ class Api:
     async def _create(self, call: Call) -> web.StreamResponse:
         options = call.write_options()
         body, repeated = await call.body()
+        if call.info.subresource:
+            key = (call.info.namespace, call.info.name)
+            made = self._subresources.create(call.resource, call.info.subresource, key, body, call.user)
+            return reply(made, 201)
         decoded = self.registry.decode(call.resource, body, options, repeated)
+        if self._reviews.knows(call.resource.plural):
+            return reply(self._reviews.answer(call.resource.plural, decoded, call.user, call.info.namespace), 201)
         stored = self.registry.create(call.resource, call.info.namespace, decoded, options)
         return self._shown(call, stored, 201, options.warnings)
 
@@ -136,15 +158,23 @@ class Api:
         options = call.write_options()
         body, repeated = await call.body()
         old = self.registry.get(call.resource, call.info.namespace, call.info.name)
+        if call.info.subresource == "scale":
+            stored = write_scale(self.registry, call.resource, old, body, options)
+            return reply(scale_of(call.resource, stored.body), 200, options.warnings)
+        if call.info.subresource == "finalize":
+            return raw(self._subresources.finalize(call.resource, ("", call.info.name), body).raw)
         decoded = self.registry.decode(call.resource, body, options, repeated)
         stored = self.registry.update(call.resource, old, decoded, options)
         return self._shown(call, stored, 200, options.warnings)
 
     async def _patch(self, call: Call) -> web.StreamResponse:
         options = call.write_options("PatchOptions")
-        stored, code = patch(
-            self.registry, call.resource, call.info, call.request.content_type, await call.request.read(), options
-        )
+        media, data = call.request.content_type, await call.request.read()
+        if media == APPLY_PATCH and self.registry.find(call.resource, call.info.namespace, call.info.name) is None:
+            self._authorizer.check(call.user, replace(attributes(call.info), verb="create"))
+        stored, code = patch(self.registry, call.resource, call.info, media, data, options)
+        if call.info.subresource == "scale":
+            return reply(scale_of(call.resource, stored.body), code, options.warnings)
         return self._shown(call, stored, code, options.warnings)
 
     async def _delete(self, call: Call) -> web.StreamResponse:

@@ -72,7 +72,7 @@ v1 namespaces Namespace c ns status,finalize -
 v1 nodes Node c no status -
 v1 persistentvolumeclaims PersistentVolumeClaim n pvc status -
 v1 persistentvolumes PersistentVolume c pv status -
-v1 pods Pod n po status,binding,eviction,log,ephemeralcontainers,resize all
+v1 pods Pod n po status,binding,eviction all
 v1 podtemplates PodTemplate n - - -
 v1 replicationcontrollers ReplicationController n rc status,scale all
 v1 resourcequotas ResourceQuota n quota status -
@@ -193,6 +193,8 @@ class Catalogue:
         self.library = library
         self._resources: dict[tuple[str, str, str], Resource] = {}
         self._by_kind: dict[tuple[str, str, str], Resource] = {}
+        self._by_storage: dict[str, Resource] = {}
+        self._stored_generation = -1
         self.generation = 0  # counts changes, for caches made from it
         self.add(_built_in(library))
 
@@ -220,6 +222,13 @@ class Catalogue:
             for one in self
             if not one.shared_with and "list" in one.verbs and one.storage_version in ("", one.version)
         ]
+
+    def of_storage(self, storage: str) -> Resource | None:
+        """The resource of stored objects."""
+        if self._stored_generation != self.generation:
+            self._by_storage = {one.storage: one for one in self.stored()}
+            self._stored_generation = self.generation
+        return self._by_storage.get(storage)
 
     def group_versions(self) -> dict[str, list[str]]:
         """Groups in the server's order, each with its versions, the preferred one first."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.clock import Clock
+from .accounts import Accounts
+from .admission import Admission
+from .authorization import Authorizer
+from .bootstrap import bootstrap
 from .catalogue import Catalogue, Resource
 from .identity import MASTERS, UserInfo
 from .options import WriteOptions
@@ -19,13 +23,19 @@ SERVER = UserInfo("system:apiserver", groups=(MASTERS,))
 class Cluster:
     """State and behaviour without the network. Not thread-safe: it belongs to one event loop."""
 
-    def __init__(self, name: str, version: str, clock: Clock | None = None) -> None:
+    def __init__(self, name: str, version: str, clock: Clock | None = None, ca_pem: str = "") -> None:
         self.name = name
         self.version = version.removeprefix("v")
         self.catalogue = Catalogue(library(self.minor))
         self.registry = Registry(self.catalogue, clock or Clock())
+        self.registry.namespaces.ca_pem = ca_pem
+        self.authorizer = Authorizer(self.registry.store)
+        self.accounts = Accounts(self.registry)
+        Admission(self.registry, self.authorizer)
         for namespace in SYSTEM_NAMESPACES:
             self.put("v1", "Namespace", namespace)
+        bootstrap(self)
+        self.registry.settle()
 
     @property
     def minor(self) -> str:

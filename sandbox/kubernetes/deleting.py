@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import errors
 from .catalogue import Resource
 from .listing import Page, page
 from .metadata import timestamp
 from .options import DeleteOptions, ListOptions
-from .registry import Body, Registry, pending
-from .store import Key, Stored
+from .store import Body, Key, Stored, pending
+
+if TYPE_CHECKING:
+    from .registry import Registry
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
 # Kinds whose dependents stay when a delete says nothing about them.
+_KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
 _ORPHANING = ("jobs.batch", "replicationcontrollers")
 
 
@@ -23,9 +26,11 @@ def delete(
     registry: Registry, resource: Resource, namespace: str, name: str, options: DeleteOptions
 ) -> tuple[Any, int]:
     """What to answer: the object while something holds it back, else a Status (or the last state of the object)."""
+    if resource.id == "namespaces" and name in _KEPT_NAMESPACES:
+        raise errors.forbidden("namespaces", "", name, "this namespace may not be deleted")
     stored = registry.get(resource, namespace, name)
     key = (namespace if resource.namespaced else "", name)
-    last = _delete(registry, resource, key, stored, options)
+    last = delete_stored(registry, resource, key, stored, options)
     gone_now = options.dry_run or registry.store.get(resource.storage, key) is None
     if gone_now and not registry.kind(resource).returns_deleted:
         return _success(resource, stored), 200
@@ -41,11 +46,12 @@ def delete_collection(
         meta = stored.body["metadata"]
         key = (meta.get("namespace", ""), meta["name"])
         if registry.store.get(resource.storage, key) is not None:
-            _delete(registry, resource, key, stored, options)
+            delete_stored(registry, resource, key, stored, options)
     return found
 
 
-def _delete(registry: Registry, resource: Resource, key: Key, stored: Stored, options: DeleteOptions) -> Stored:
+def delete_stored(registry: Registry, resource: Resource, key: Key, stored: Stored, options: DeleteOptions) -> Stored:
+    """Delete, or mark as being deleted; returns the last state."""
     meta = stored.body["metadata"]
     for name, wanted, field in (
         ("UID", options.uid, "uid"),

@@ -15,9 +15,6 @@ _SUBRESOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "finalize": ("", "", "", ("update",)),
     "binding": ("Binding", "", "v1", ("create",)),
     "eviction": ("Eviction", "policy", "v1", ("create",)),
-    "log": ("", "", "", ("get",)),
-    "ephemeralcontainers": ("", "", "", _WRITABLE),
-    "resize": ("", "", "", _WRITABLE),
     "token": ("TokenRequest", "authentication.k8s.io", "v1", ("create",)),
     "approval": ("", "", "", _WRITABLE),
 }

@@ -24,6 +24,7 @@ from .patches import (
 from .registry import Body, Registry
 from .requests import RequestInfo
 from .store import Stored, dump
+from .subresources import scale_of, write_scale
 
 _KUBECTL = "kubectl"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -43,13 +44,15 @@ def patch(
         raise errors.invalid("PatchOptions", "meta.k8s.io", "", [cause])
     given, repeated = parse_body(data)
     old = registry.get(resource, info.namespace, info.name)
-    body = old.copy()
+    body = scale_of(resource, old.body) if options.subresource == "scale" else old.copy()
     if media == JSON_PATCH:
         patched = json_patch(body, given)
     elif media == MERGE_PATCH:
         patched = merge_patch(body, given)
     elif media == STRATEGIC_PATCH:
         patched = strategic_patch(resource.schema, body, given)
+    if options.subresource == "scale":
+        return write_scale(registry, resource, old, patched, options), 200
     decoded = registry.decode(resource, patched, options, repeated)
     return registry.update(resource, old, decoded, options), 200
 

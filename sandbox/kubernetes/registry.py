@@ -8,12 +8,19 @@ from typing import Any
 
 from ..core.clock import Clock
 from . import errors, metadata
+from .addresses import Addresses, NodePorts
 from .catalogue import Catalogue, Resource
+from .deleting import delete_stored
+from .garbage import GarbageCollector
+from .identity import MASTERS, UserInfo
 from .kinds import Kind, kind_of
 from .managers import ApplyPlan, after_apply, after_update
-from .options import WriteOptions
-from .store import Body, Key, Store, Stored, dump
+from .namespaces import Namespaces
+from .options import DeleteOptions, WriteOptions
+from .quota import Quota
+from .store import Body, Change, Key, Store, Stored, dump, pending
 
+_ITSELF = UserInfo("system:apiserver", groups=(MASTERS,))
 Admission = Callable[[Resource, Body, Body | None, WriteOptions], None]
 
 
@@ -27,6 +34,16 @@ class Registry:
         self.mutating: list[Admission] = []
         self.validating: list[Admission] = []
         self._kinds: dict[tuple[str, str, int], Kind] = {}
+        self.addresses = Addresses()
+        self.node_ports = NodePorts()
+        # How work that follows a change is put off until the change has been answered.
+        self.schedule: Callable[[Callable[[], None]], object] = self._put_off_for_now
+        self._put_off: list[Callable[[], None]] = []
+        self._waiting: dict[tuple[str, str], Callable[[], None]] = {}
+        self.store.listen(self._on_change)
+        self.namespaces = Namespaces(self)
+        self.quota = Quota(self)
+        self.collector = GarbageCollector(self)
 
     def kind(self, resource: Resource) -> Kind:
         """The rules of a resource."""
@@ -172,6 +189,37 @@ class Registry:
             self.remove(resource, key)
         return new
 
+    def _put_off_for_now(self, work: Callable[[], None]) -> None:
+        self._put_off.append(work)
+
+    def settle(self) -> None:
+        """Do what was put off while there was no event loop."""
+        while self._put_off:
+            self._put_off.pop(0)()
+
+    def delete(self, resource: Resource, key: Key, options: DeleteOptions) -> None:
+        """Delete an object as a client would; nothing when it is gone already."""
+        stored = self.store.get(resource.storage, key)
+        if stored is not None:
+            delete_stored(self, resource, key, stored, options)
+
+    def delete_all(self, resource: Resource, namespace: str = "", options: DeleteOptions | None = None) -> None:
+        """Delete every object of a resource (in a namespace) that is not on its way already."""
+        for key, stored in self.store.items(resource.storage, namespace):
+            if not stored.body["metadata"].get("deletionTimestamp"):
+                self.delete(resource, key, options or DeleteOptions(_ITSELF, propagation="Background"))
+
+    def when_empty(self, storage: str, work: Callable[[], None], namespace: str = "") -> None:
+        """Call once, when no object of a resource (in a namespace) is left."""
+        self._waiting[storage, namespace] = work
+
+    def _on_change(self, storage: str, change: Change) -> None:
+        if change.kind != "DELETED" or not self._waiting:
+            return
+        for namespace in {"", change.key[0]}:
+            if (storage, namespace) in self._waiting and not self.store.objects(storage, namespace):
+                self.schedule(self._waiting.pop((storage, namespace)))
+
     # --- pieces ---------------------------------------------------------------------------------------------------
 
     @staticmethod
@@ -242,15 +290,6 @@ class Registry:
         if not version or version == resource.version:
             return body
         return {**body, "apiVersion": f"{resource.group}/{version}"}
-
-
-def pending(body: Body) -> bool:
-    """Whether something still holds back an object that is being deleted."""
-    if body["metadata"].get("finalizers"):
-        return True
-    if body["kind"] == "Namespace" and body["apiVersion"] == "v1":
-        return bool(body.get("spec", {}).get("finalizers"))
-    return body["metadata"].get("deletionGracePeriodSeconds", 0) > 0
 
 
 def arranged(body: Body) -> Body:

@@ -96,6 +96,8 @@ class ApiServer:
             self._loop.close()
 
     async def _serve(self) -> None:
+        self.cluster.registry.schedule = self._loop.call_soon
+        self.cluster.registry.settle()
         runner = web.ServerRunner(
             web.Server(self._api.handle, handler_cancellation=True, access_log=None), shutdown_timeout=0.1
         )
@@ -126,4 +128,4 @@ def start(
     ``tokens`` turns a bearer token into its user (None: 401). The CA is kept in ``directory`` and reused.
     """
     authority = Authority(directory, common_name=f"kubernetes-{name}")
-    return ApiServer(Cluster(name, version, clock), tokens, authority, host, port).start()
+    return ApiServer(Cluster(name, version, clock, authority.pem.decode()), tokens, authority, host, port).start()

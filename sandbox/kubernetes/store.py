@@ -167,3 +167,12 @@ class Store:
 def dump(body: Any) -> bytes:
     """Compact JSON."""
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def pending(body: Body) -> bool:
+    """Whether something still holds back an object that is being deleted."""
+    if body["metadata"].get("finalizers"):
+        return True
+    if body["kind"] == "Namespace" and body["apiVersion"] == "v1":
+        return bool(body.get("spec", {}).get("finalizers"))
+    return body["metadata"].get("deletionGracePeriodSeconds", 0) > 0

@@ -7,8 +7,9 @@ import shutil
 import ssl
 import subprocess
 import tempfile
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,3 +126,30 @@ def running(version: str = "1.34.2") -> Iterator[Running]:
         directory = Path(name)
         with start("test", version, _USERS.get, directory / "pki") as server:
             yield Running(server, directory)
+
+
+def deployment(name: str = "web", image: str = "example.org/web:1", **spec: Any) -> dict[str, Any]:
+    """A small Deployment."""
+    labels = {"app": name}
+    container = {"name": "main", "image": image, "ports": [{"containerPort": 8080}]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+            **spec,
+        },
+    }
+
+
+def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """The first true answer; AssertionError when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = check()
+        if found:
+            return found
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.01)
