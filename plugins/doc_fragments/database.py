@@ -176,6 +176,20 @@ options:
                 description: How far a replica may be behind when it is promoted.
                 type: int
                 default: 30
+              aws:
+                description: Where a replica in another region stands there, read for sites on AWS only.
+                type: dict
+                suboptions:
+                  subnet_group:
+                    description: Name of a DB subnet group of that region.
+                    type: str
+                  security_group_ids:
+                    description: Security groups of that region.
+                    type: list
+                    elements: str
+                  encryption_key_arn:
+                    description: KMS key of that region. Without it RDS's own.
+                    type: str
           deletion_protection:
             description: Refuse to delete the server. The default is V(true) in prod.
             type: bool
@@ -193,7 +207,8 @@ options:
             default: false
           restore:
             description:
-              - What a new server begins with.
+              - What a new server begins with. M(multicloud.platform.restore) sets it. Here it is for a server that is
+                to stay in the specification.
               - A server that exists under this name and was not made by this restore is never overwritten.
               - Without O(database.servers[].restore.label) and O(database.servers[].restore.time) the newest state
                 there is.

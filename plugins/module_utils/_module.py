@@ -108,6 +108,17 @@ class Outcome:
     failed: bool = False
     warnings: list[str] = field(default_factory=list)
 
+    def take(self, report: Report) -> None:
+        """A run's report becomes the result."""
+        self.result.update(report.as_dict())
+        self.warnings += report.warnings
+        if report.failed:
+            self.fail(report.summary())
+
+    def fail(self, message: str) -> None:
+        self.failed = True
+        self.result["msg"] = message
+
 
 def arguments(module: str) -> dict[str, dict[str, Any]]:
     """The argument spec of one of the collection's modules."""
@@ -162,36 +173,38 @@ def carry_out(
 
     missing_library(library, reason): the sentence for a library that is not installed.
     """
-    result = blank(params)
-    outcome = Outcome(result)
+    outcome = Outcome(blank(params))
+    result = outcome.result
     progress = ProgressFile(params.get("progress_file"), result["site"]["name"])
-    try:
+
+    def work() -> None:
         report = execute(wanted(module, params), _options(module, params, check), notify=progress.write)
-    except CloudError as error:
-        outcome.failed = True
-        result["msg"] = str(error)
-    except Exception as error:  # a defect must not lose the result's shape, nor where it happened
-        outcome.failed = True
-        library = _LIBRARIES.get((error.name or "").partition(".")[0]) if isinstance(error, ImportError) else None
-        if library:
-            result["msg"] = missing_library(library, f"for sites on {params['cloud']}")
-        else:
-            result["msg"] = f"Unexpected {type(error).__name__}: {error} ({_where(error)})"
-    else:
-        result.update(report.as_dict())
         if is_info(module):
-            result.update(changed=False, resources=_survey(report), problems=report.warnings)
+            result.update(report.as_dict(), changed=False, resources=_survey(report), problems=report.warnings)
         else:
-            outcome.warnings += report.warnings
-        if report.failed:
-            outcome.failed = True
-            result["msg"] = report.summary()
+            outcome.take(report)
+
+    attempt(outcome, params["cloud"], missing_library, work)
     if is_info(module):
         result.pop("diff")
         result.setdefault("problems", [])
     if progress.trouble:
         outcome.warnings.append(progress.trouble)
     return outcome
+
+
+def attempt(outcome: Outcome, cloud: str, missing_library: Callable[[str, str], str], work: Callable[[], None]) -> None:
+    """Do the work of one call. What is raised becomes the outcome's message."""
+    try:
+        work()
+    except CloudError as error:
+        outcome.fail(str(error))
+    except Exception as error:  # a defect must not lose the result's shape, nor where it happened
+        library = _LIBRARIES.get((error.name or "").partition(".")[0]) if isinstance(error, ImportError) else None
+        if library:
+            outcome.fail(missing_library(library, f"for sites on {cloud}"))
+        else:
+            outcome.fail(f"Unexpected {type(error).__name__}: {error} ({_where(error)})")
 
 
 def blank(params: Mapping[str, Any]) -> dict[str, Any]:

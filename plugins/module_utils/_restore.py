@@ -49,7 +49,8 @@ class Request:
 @dataclass
 class Restored:
     """How far it came. report: the objects of all steps. restored_to: the moment that the data is of, None where only
-    the run that made the server could have told. verification: what the server answered, or why it was not asked."""
+    the run that made the server could have told. verification: what the server answered, or why it was not asked.
+    problem: what stopped it on its way, after something had been done."""
 
     report: Report
     restored_to: datetime | None = None
@@ -59,6 +60,7 @@ class Restored:
     verification: str = ""
     promoted: bool = False
     former: str | None = None
+    problem: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The facts beside the report."""
@@ -85,8 +87,8 @@ def restore(
 ) -> Restored:
     """Carry it out. `wanted` holds the specification of the database and what it needs, which is referred to.
 
-    Raises SpecError before anything is touched, and before a promotion that cannot be answered for; CloudError where
-    reading fails.
+    Raises SpecError before anything is touched, CloudError where reading fails then. What stops it later stands in the
+    result, beside what was done.
     """
     clock = clock or SystemClock()
     check(wanted.site.validate())
@@ -110,6 +112,15 @@ class _Restoration:
         self.done = Restored(Report(check=self.options.check, state="present"))
 
     def run(self) -> Restored:
+        try:
+            return self._steps()
+        except CloudError as error:
+            if not self.done.report.entries:
+                raise
+            self.done.problem = str(error)
+            return self._end()
+
+    def _steps(self) -> Restored:
         if not (self.request.promote and self._is_promoted()):
             self._make()
             if self.done.report.failed or not self.request.promote or self.options.check:
@@ -125,10 +136,16 @@ class _Restoration:
 
     def _make(self) -> None:
         """The new server, from the backup, and a query to it."""
-        source, there = self._histories(self.entry, self.new)
+        source, there, former = self._histories(self.entry, self.new, self._former())
+        if self.request.promote and source.exists and former.exists:
+            raise SpecError(
+                f"promote: {source.name} would be kept as {former.name}, but a server of that name exists from an "
+                "earlier restore. Remove it, or choose another name for the new server."
+            )
         if not there.exists:
             self._check_source(source)
-        built = self._converge(self.new)
+        report, built = self._run(self.new)
+        self._add(report)
         made = any(each.action == "create" for each in self.done.report.entries)
         self._date(source, made=made and not there.exists)
         if self.options.check:
@@ -146,9 +163,7 @@ class _Restoration:
 
     def _settle(self) -> None:
         """Under its new name the server gets the credentials of that name; what was made for the old one goes."""
-        there, former = self._histories(
-            self.new, dataclasses.replace(self.new, name=former_name(self.entry.name, self.new.name))
-        )
+        there, former = self._histories(self.new, self._former())
         if there.exists:
             raise SpecError(
                 f"{self.new.name} still exists after the promotion, so nothing of it was removed. "
@@ -160,9 +175,16 @@ class _Restoration:
         leftover = dataclasses.replace(self.new, state="absent", final_snapshot=False, deletion_protection=False)
         # Replicas belong to the former server still; the next rollout tells what is to be done about them.
         current = dataclasses.replace(self.entry, restore=None, replicas=None)
-        built = self._converge(current, leftover, reapply=True)
-        if not self.done.report.failed and not self.options.check:
-            self._verify(built, self.entry.name)
+        # What was made for the old name goes last: while it is there, an earlier call may have died before this.
+        unsettled = self._run(leftover, check=True)[0].changed
+        report, built = self._run(current, reapply=unsettled)
+        self._add(report)
+        if report.failed or self.options.check:
+            return
+        self._verify(built, self.entry.name)
+        if unsettled:
+            tidied, _built = self._run(leftover)
+            self._add(dataclasses.replace(tidied, outputs={}))
 
     # -- what they are made of -------------------------------------------------------------------------------------
 
@@ -238,20 +260,21 @@ class _Restoration:
             self.done.verified = True
             self.done.verification = f"{name} answers as version {version} with {count} databases."
 
-    def _converge(self, *servers: DatabaseServer, reapply: bool = False) -> dict[str, Built]:
+    def _run(
+        self, server: DatabaseServer, *, reapply: bool = False, check: bool = False
+    ) -> tuple[Report, dict[str, Built]]:
+        """Converge one server, and nothing beside it."""
         wanted = dataclasses.replace(
             self.wanted,
-            database=Database(servers),
+            database=Database((server,)),
             cluster=None,
             cache=None,
             registry=None,
             object_store=None,
             refers=frozenset({"network", "secret_store"}),
         )
-        options = dataclasses.replace(self.options, reapply=reapply)
-        report, built = carry_out(wanted, options, notify=self.notify, clock=self.clock, driver=self._driver())
-        self._add(report)
-        return built
+        options = dataclasses.replace(self.options, reapply=reapply, check=check or self.options.check)
+        return carry_out(wanted, options, notify=self.notify, clock=self.clock, driver=self._driver())
 
     def _add(self, report: Report) -> None:
         """One report of all steps, on one time axis."""
@@ -271,6 +294,10 @@ class _Restoration:
         found = retry_call(lambda: driver.histories(spec, None), self.clock, timeout=self.options.retry_timeout)
         by_name = {history.name: history for history in found if history.capability == "database"}
         return [by_name.get(each.name) or History("database", each.name, exists=False) for each in servers]
+
+    def _former(self) -> DatabaseServer:
+        """The entry under which the predecessor goes on."""
+        return dataclasses.replace(self.new, name=former_name(self.entry.name, self.new.name))
 
     def _spec(self, *servers: DatabaseServer) -> Database:
         return Database(servers).resolve(self.wanted.site)

@@ -21,19 +21,20 @@ def argument_spec(cls: type) -> dict[str, dict[str, Any]]:
     """The Ansible argument spec of a dataclass.
 
     `X | None` is an optional X, `tuple[X, ...]` a list, `Literal` becomes choices, nested dataclasses become
-    sub-options. A field without a default is required. `metadata` entries (no_log, type) are taken over.
+    sub-options. A field without a default is required. `metadata` entries (no_log, type) are taken over. The option of
+    a field whose name would be a word of Python (`as_`) has the name without the underscore.
     """
     hints = typing.get_type_hints(cls)
-    return {field.name: _option(field, hints[field.name]) for field in dataclasses.fields(cls)}
+    return {_name(field): _option(field, hints[field.name]) for field in dataclasses.fields(cls)}
 
 
 def build(cls: type[S], params: Mapping[str, Any] | None) -> S:
     """An instance from Ansible's params. Options that are None and unknown keys are left to the default."""
     hints = typing.get_type_hints(cls)
     values = {
-        field.name: _value(hints[field.name], params[field.name])
+        field.name: _value(hints[field.name], params[_name(field)])
         for field in dataclasses.fields(cls)  # type: ignore[arg-type]
-        if params is not None and params.get(field.name) is not None
+        if params is not None and params.get(_name(field)) is not None
     }
     return cls(**values)
 
@@ -51,6 +52,10 @@ def as_dict(spec: Any) -> Any:
     if isinstance(spec, Mapping):
         return {key: as_dict(item) for key, item in spec.items()}
     return spec
+
+
+def _name(field: dataclasses.Field[Any]) -> str:
+    return field.name.rstrip("_")
 
 
 def _option(field: dataclasses.Field[Any], hint: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.testing import patch_module_args
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 
@@ -51,10 +52,25 @@ def fake(collection: str) -> ModuleType:
 @pytest.fixture
 def fake_cloud(fake: ModuleType, collection: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Every driver is the fake one; the directory with its state."""
-    run = importlib.import_module(f"{collection}.module_utils._run")
-    monkeypatch.setattr(run, "driver_for", fake.FakeDriver)
+    for name in ("_run", "_backup", "_restore"):
+        module = importlib.import_module(f"{collection}.module_utils.{name}")
+        monkeypatch.setattr(module, "driver_for", fake.FakeDriver)
     monkeypatch.setenv("FAKE_CLOUD", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def call(collection: str, fake_cloud: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a module's `main()`; returns its result, `failed` included."""
+
+    def run(name: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
+        module = importlib.import_module(f"{collection}.modules.{name}")
+        capsys.readouterr()
+        with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+            module.main()
+        return dict(json.loads(capsys.readouterr().out))
+
+    return run
 
 
 def params(**more: Any) -> dict[str, Any]:

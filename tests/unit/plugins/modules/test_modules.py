@@ -10,27 +10,15 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
+from module_utils import _day_two as day_two
 from module_utils._module import CAPABILITIES, TAKES, is_info
 
 from ..conftest import params, stores
 
 KEYS = {"changed", "resources", "diff", "outputs", "orphans", "kept", "seconds", "site", "started", "invocation"}
-MODULES = tuple(TAKES)
-
-
-@pytest.fixture
-def call(collection: str, fake_cloud: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs a module's `main()`; returns its result, `failed` included."""
-
-    def run(name: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
-        module = importlib.import_module(f"{collection}.modules.{name}")
-        capsys.readouterr()
-        with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
-            module.main()
-        return dict(json.loads(capsys.readouterr().out))
-
-    return run
+BLOCKS = {**TAKES, **day_two.TAKES}
+MODULES = tuple(BLOCKS)
+OWN = {"backup": {"label": "first"}, "restore": {"server": "main", "as": "main-restored"}}
 
 
 def actions(result: dict[str, Any]) -> dict[str, str]:
@@ -44,7 +32,7 @@ def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
 def of(module: str) -> dict[str, Any]:
     """Arguments of one module for the site that has one of everything."""
     everything = params(**stores())
-    return without(everything, *(CAPABILITIES.keys() - set(TAKES[module])))
+    return {**without(everything, *(CAPABILITIES.keys() - set(BLOCKS[module]))), **OWN.get(module, {})}
 
 
 def test_site_converges_then_changes_nothing(call: Any) -> None:
@@ -231,7 +219,7 @@ def test_documentation_describes_exactly_the_arguments(collection: str, name: st
         options |= yaml.safe_load(text).get("options", {})
     for option, more in described.get("options", {}).items():
         options[option] = {**options.get(option, {}), **more}
-    spec = importlib.import_module(f"{collection}.module_utils._module").arguments(name)
+    spec = module.arguments(name)
     assert _shape(options, "suboptions") == _shape(spec, "options")
 
 
@@ -239,9 +227,13 @@ def test_documentation_describes_exactly_the_arguments(collection: str, name: st
 def test_documentation_names_exactly_what_is_returned(call: Any, collection: str, name: str) -> None:
     described = yaml.safe_load(importlib.import_module(f"{collection}.modules.{name}").RETURN)
     call("site", params(**stores()))
+    call("backup", of("backup"))
     result = call(name, of(name))
     # Ansible collects warnings of all calls of one process
     assert set(described) - {"msg"} == set(result) - {"changed", "invocation", "warnings"}
+    if "stores" in described:
+        assert set(described["stores"]["contains"]) == set(result["stores"][0])
+        return
     members = set(result["resources"][0])
     if "contains" in described["resources"]:
         assert set(described["resources"]["contains"]) == members
