@@ -17,8 +17,7 @@ from .._engine.backups import Backup, History
 from .._engine.errors import CloudError, NotFound, SpecError
 from .._spec.database import Restore
 from .arm import at
-from .kinds_common import ResourceGroup
-from .kinds_postgresql import holder, physical, servers_of
+from .kinds_postgresql import holder, is_ours, physical, servers_of
 from .kinds_postgresql_parts import OnDemandBackup, moment
 from .session import Session
 
@@ -45,10 +44,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def source(session: Session, group: ResourceGroup, server: str) -> Source | None:
+def source(session: Session, server: str) -> Source | None:
     """The server that a specification calls so, or that has this very name; living, or dropped within five days."""
-    servers = servers_of(session, group)
-    raw = holder(session, servers, server) or next((item for item in servers if item["name"] == server), None)
+    named = (item for item in servers_of(session) if item["name"] == server and is_ours(session, item))
+    raw = holder(session, server) or next(named, None)
     if raw is not None:
         taken = {
             str(item["name"]): moment(at(item, "properties.completedTime"))
@@ -57,16 +56,16 @@ def source(session: Session, group: ResourceGroup, server: str) -> Source | None
         }
         earliest = moment(at(raw, "properties.backup.earliestRestoreDate"))
         return Source(str(raw["id"]), earliest, now(), {name: at_ for name, at_ in taken.items() if at_}, raw)
-    return _dropped(session, group, server)
+    return _dropped(session, server)
 
 
-def origin(session: Session, group: ResourceGroup, restore: Restore, where: str) -> dict[str, Any]:
+def origin(session: Session, restore: Restore, where: str) -> dict[str, Any]:
     """What a server begins with: members of its first body. Raises: SpecError where there is nothing to restore."""
-    found = source(session, group, restore.server)
+    found = source(session, restore.server)
     if found is None:
         raise SpecError(
-            f"{where}.server: there is no server {restore.server!r} in {group.name}, and the activity log shows none "
-            f"that was dropped there within {_KEPT.days} days. It shows a deletion some minutes after it was made."
+            f"{where}.server: the site has no server {restore.server!r}, and the activity log shows none that was "
+            f"dropped within {_KEPT.days} days. It shows a deletion some minutes after it was made."
         )
     at_ = _moment_of(found, restore, where)
     mode = "PointInTimeRestore" if found.raw is not None else "ReviveDropped"
@@ -96,9 +95,9 @@ def _moment_of(found: Source, restore: Restore, where: str) -> datetime:
     return wanted
 
 
-def history(session: Session, group: ResourceGroup, server: str) -> History:
+def history(session: Session, server: str) -> History:
     """What can be brought back of one server."""
-    found = source(session, group, server)
+    found = source(session, server)
     if found is None:
         return History("database", server, exists=False)
     if found.raw is None:
@@ -157,13 +156,13 @@ def _backups(session: Session, server: str) -> list[dict[str, Any]]:
 # -- what is gone ------------------------------------------------------------------------------------------------------
 
 
-def _dropped(session: Session, group: ResourceGroup, server: str) -> Source | None:
+def _dropped(session: Session, server: str) -> Source | None:
     """The last server of this name that was dropped, as the activity log tells it. A label is the end of the backup
     that was made under it."""
     plain = physical(session, server)
     drops: dict[str, datetime] = {}
     labels: dict[str, dict[str, datetime]] = {}
-    for event in _events(session, group):
+    for event in _events(session):
         told, seen = str(event.get("resourceId") or ""), moment(event.get("eventTimestamp"))
         operation = str(at(event, "operationName.value") or "").lower()
         if seen is None or str(at(event, "status.value")).lower() != "succeeded":
@@ -184,13 +183,12 @@ def _dropped(session: Session, group: ResourceGroup, server: str) -> Source | No
     return Source(newest, None, drops[newest], labels.get(newest, {}))
 
 
-def _events(session: Session, group: ResourceGroup) -> list[dict[str, Any]]:
-    """What was done to the servers of a group since their backups could still be kept."""
+def _events(session: Session) -> list[dict[str, Any]]:
+    """What was done to servers since their backups could still be kept."""
     since = (now() - timedelta(days=35)).isoformat(timespec="seconds").replace("+00:00", "Z")
     path = f"{session.subscription}/providers/{_EVENTS}/values"
-    query = {"$filter": f"eventTimestamp ge '{since}' and resourceGroupName eq '{group.name}'"}
-    events = session.patient(lambda: session.client.pages(path, _EVENTS, query))
-    return [event for event in events if "/flexibleservers/" in str(event.get("resourceId") or "").lower()]
+    query = {"$filter": f"eventTimestamp ge '{since}' and resourceProvider eq 'Microsoft.DBforPostgreSQL'"}
+    return session.patient(lambda: session.client.pages(path, _EVENTS, query))
 
 
 # -- replicas ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .._engine.errors import Conflict, NotFound
+from .._engine.errors import Conflict
 from .._engine.fields import IMMUTABLE, MUTABLE, Field, Mode
 from .._engine.plan import Plan
 from .._engine.resource import Observed, Operation, Recovery, Resource, Status
@@ -28,6 +28,7 @@ from .session import Session
 TAG = "database-server"  # the name that a specification has for the server
 ORIGIN = "restored-from"
 PORT = 5432
+_SERVERS = "flexible servers"
 _GONE_DAYS = 5  # for which the service keeps the backups of a dropped server
 _LARGE_DISK_GB = 4095
 
@@ -47,32 +48,29 @@ def physical(session: Session, logical: str) -> str:
     return names.globally_unique(session.site, logical)
 
 
-def servers_of(session: Session, group: ResourceGroup) -> list[dict[str, Any]]:
-    """Every server of a group: one list, kept until a server changes."""
-    path = f"{group.path}/providers/{FlexibleServer.type}"
-
-    def ask() -> list[dict[str, Any]]:
-        try:
-            return session.patient(lambda: session.client.pages(path, FlexibleServer.type))
-        except NotFound:
-            return []
-
-    return session.once(path, ask)
+def servers_of(session: Session) -> list[dict[str, Any]]:
+    """Every server of the subscription: one list, kept until a server changes."""
+    path = f"{session.subscription}/providers/{FlexibleServer.type}"
+    return session.once(_SERVERS, lambda: session.patient(lambda: session.client.pages(path, FlexibleServer.type)))
 
 
-def holder(session: Session, servers: Sequence[dict[str, Any]], logical: str) -> dict[str, Any] | None:
-    """The server that a specification means. One that lost its tags is known by its name."""
-    tagged = [item for item in servers if (item.get("tags") or {}).get(TAG) == logical]
-    ours = [item for item in tagged if session.site.owner.owns(item["tags"])]
+def holder(session: Session, logical: str) -> dict[str, Any] | None:
+    """The server that a specification means. One that lost its tags is known by its name.
+
+    Raises: Conflict where several say that they are meant.
+    """
+    listed = servers_of(session)
+    ours = [item for item in listed if is_ours(session, item) and item["tags"].get(TAG) == logical]
     if len(ours) > 1:
-        listed = ", ".join(str(item["name"]) for item in ours)
-        raise Conflict(f"the servers {listed} all carry the tag {TAG}={logical}. Give all but one another.")
-    plain = [
-        item
-        for item in servers
-        if str(item["name"]).lower() == physical(session, logical) and TAG not in (item.get("tags") or {})
-    ]
-    return next(iter(ours or tagged or plain), None)
+        told = ", ".join(str(item["name"]) for item in ours)
+        raise Conflict(f"the servers {told} all carry the tag {TAG}={logical}. Give all but one another.")
+    name = physical(session, logical)
+    plain = [item for item in listed if str(item["name"]).lower() == name and TAG not in (item.get("tags") or {})]
+    return next(iter(ours or plain), None)
+
+
+def is_ours(session: Session, server: dict[str, Any]) -> bool:
+    return session.site.owner.owns(server.get("tags") or {})
 
 
 class FlexibleServer(ArmResource):
@@ -113,14 +111,18 @@ class FlexibleServer(ArmResource):
         session: Session,
         logical: str,
         group: ResourceGroup,
-        body: Body,
+        body: Body = dict,
         *,
         password: Callable[[], str] | None = None,
         origin: Callable[[], dict[str, Any]] | None = None,
         **options: Any,
     ) -> None:
         path = session.in_group(group.name, self.type, physical(session, logical))
-        super().__init__(session, logical, path, body, parent=group, **options)
+        # What is only referred to may lie in any group: it is told by its tag.
+        parent = group if options.get("managed", True) else None
+        super().__init__(session, logical, path, body, parent=parent, **options)
+        session.retract(path)
+        session.expect_found(lambda: str((holder(session, logical) or {}).get("id", "")))
         self.logical = logical
         self.group = group
         self._password = password
@@ -147,10 +149,9 @@ class FlexibleServer(ArmResource):
             raw = self.session.read(self.path, self.type, direct=True)
             told = (raw or {}).get("tags") or {}
             return raw if told.get(TAG, self.logical) == self.logical else None
-        raw = holder(self.session, servers_of(self.session, self.group), self.logical)
+        raw = holder(self.session, self.logical)
         if raw is not None:
             self.path = str(raw["id"])
-            self.session.expect(self.path)
         return raw
 
     def observe(self, raw: dict[str, Any]) -> Observed:
@@ -174,7 +175,6 @@ class FlexibleServer(ArmResource):
 
     def create(self, desired: dict[str, Any]) -> Operation:
         self.path = self._free_path()
-        self.session.expect(self.path)
         body = created({name: value for name, value in desired.items() if name != "power"}, self.fields)
         properties = body["properties"]
         properties.pop("maintenanceWindow", None)  # taken by updates alone
@@ -189,10 +189,10 @@ class FlexibleServer(ArmResource):
         return self.write("PUT", body)
 
     def _free_path(self) -> str:
-        """The first name that no other server of the group has: one of a former life may still hold the plain one."""
-        self.session.drop(f"{self.group.path}/providers/{self.type}")
-        listed = servers_of(self.session, self.group)
-        mine = holder(self.session, listed, self.logical)
+        """The first name that no other server has: one of a former life may still hold the plain one."""
+        self.session.drop(_SERVERS)
+        listed = servers_of(self.session)
+        mine = holder(self.session, self.logical)
         if mine is not None:
             return str(mine["id"])
         taken = {str(item["name"]).lower() for item in listed}
@@ -204,8 +204,10 @@ class FlexibleServer(ArmResource):
         return self.session.in_group(self.group.name, self.type, name)
 
     def name_is_ours(self, name: str) -> bool:
-        """Whether a name is taken by another server of the group, which is no hindrance."""
-        return any(str(item["name"]).lower() == name for item in servers_of(self.session, self.group))
+        """Whether a name is taken by another server of the site, which is no hindrance."""
+        return any(
+            str(item["name"]).lower() == name and is_ours(self.session, item) for item in servers_of(self.session)
+        )
 
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
         for paths in _STEPS:
@@ -264,7 +266,7 @@ class FlexibleServer(ArmResource):
 
     def check_delete(self, observed: Observed) -> str:
         source = str(observed.raw["id"]).lower()
-        listed = servers_of(self.session, self.group)
+        listed = servers_of(self.session)
         replicas = [item for item in listed if str(at(item, "properties.sourceServerResourceId")).lower() == source]
         strangers = sorted(str(item["name"]) for item in replicas if not self.session.announced(item["id"]))
         if not strangers:
@@ -279,7 +281,7 @@ class FlexibleServer(ArmResource):
 
     def forget(self) -> None:
         super().forget()
-        self.session.drop(f"{self.group.path}/providers/{self.type}")
+        self.session.drop(_SERVERS)
 
 
 class ReadReplica(FlexibleServer):

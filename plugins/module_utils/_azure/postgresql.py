@@ -10,7 +10,7 @@ from typing import Any
 
 from .._engine.credential import unpack
 from .._engine.errors import NotFound
-from .._engine.resource import Resource
+from .._engine.resource import NotYetKnown, Resource
 from .._spec.database import DatabaseServer, Replica
 from .._spec.sizes import DATABASE_CLASSES, environment_default
 from .._sql.postgresql import Endpoint, PostgresServer
@@ -165,7 +165,7 @@ class PostgresBuilder:
         restore = self.spec.restore
         if restore is None:
             return None
-        return lambda: database_backups.origin(self.session, self.place.group, restore, f"{self.where}.restore")
+        return lambda: database_backups.origin(self.session, restore, f"{self.where}.restore")
 
     def _encryption(self) -> dict[str, Any] | None:
         """A customer key, and an identity that may use it."""
@@ -211,6 +211,8 @@ class PostgresBuilder:
                 raise NotFound(f"the vault holds no password of {ADMIN}.", what=self.server.key)
             return unpack(stored)
 
+        if not self.credential.settled:
+            raise NotYetKnown(f"{self.credential.key}: the password in use")
         host = self.server.known("host")
         return PostgresServer(Endpoint(host, PORT, self.site.ca_bundle), str(self.server.known("admin")), password)
 

@@ -29,6 +29,7 @@ class Session:
         self.client = Client(site)
         self.subscription = self.client.subscription
         self._announced: set[str] = set()
+        self._finders: list[Callable[[], str]] = []
         self._expected: Counter[str] = Counter()
         self._answers: dict[str, Future[Any]] = {}
         self._guard = threading.Lock()
@@ -40,9 +41,18 @@ class Session:
         if "/providers/" in path:
             self._expected[_collection(path)] += 1
 
+    def expect_found(self, ask: Callable[[], str]) -> None:
+        """Announce an object whose path is told by what there is: `ask` answers it, or nothing. What lies at the path
+        it would have may be another's."""
+        self._finders.append(ask)
+
+    def retract(self, path: str) -> None:
+        """Take an announcement back."""
+        self._announced.discard(path.lower())
+
     def announced(self, path: str) -> bool:
         """Whether this run holds the object."""
-        return path.lower() in self._announced
+        return path.lower() in self._announced or any(ask().lower() == path.lower() for ask in self._finders)
 
     def read(self, path: str, kind: str, *, direct: bool = False) -> dict[str, Any] | None:
         """One object as the service shows it, or None. direct: never from a list made earlier."""

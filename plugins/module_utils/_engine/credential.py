@@ -150,6 +150,11 @@ class Credential(Resource):
         """The value goes with its secret."""
         return DONE
 
+    @property
+    def settled(self) -> bool:
+        """Whether the current value opens the service for certain: whoever has to log in with it waits for that."""
+        return not self._reapply and self.vault.kept(self.secret) is not Kept.PENDING
+
     def for_creation(self) -> str:
         """The password for a service that must be told one when it is made: the one there is, or a new one."""
         stored = self.vault.pending(self.secret) or self.vault.current(self.secret)

@@ -176,7 +176,8 @@ class Databases(ChildKind):
 
     def removed(self, record: Record) -> None:
         server = self.store.get(record.parent)
-        if server is not None:
+        # What is still in the store goes with its server, whose backups hold it.
+        if server is not None and self.store.get(record.id) is None:
             self.servers.backing.database(server, record.name, gone=True)
 
 
