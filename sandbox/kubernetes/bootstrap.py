@@ -129,15 +129,10 @@ def _roles(cluster: Cluster) -> None:
     edit += [_rule("", ["serviceaccounts/token"], ["create"]), _rule("", ["pods/eviction"], ["create"])]
     admin = [_rule(group, names, [*_READ, *_WRITE]) for group, names in _ADMINISTERED.items()]
     admin += [_rule("authorization.k8s.io", ["localsubjectaccessreviews"], ["create"])]
-    chain: tuple[tuple[str, list[dict[str, Any]], list[str]], ...] = (
-        ("view", view, ["edit"]),
-        ("edit", edit, ["admin"]),
-        ("admin", admin, []),
-    )
-    for name, rules, into in chain:
+    for name, rules, into in (("view", view, "edit"), ("edit", edit, "admin"), ("admin", admin, "")):
         labels = {f"{_AGGREGATE}{name}": "true"}
         _role(cluster, f"system:aggregate-to-{name}", rules, [], labels)
-        own = {f"{_AGGREGATE}{one}": "true" for one in into}
+        own = {f"{_AGGREGATE}{into}": "true"} if into else {}
         selector = {"clusterRoleSelectors": [{"matchLabels": labels}]}
         cluster.put(
             _RBAC, "ClusterRole", name, metadata={"labels": {**_LABELS, **own}}, aggregationRule=selector, rules=[]

@@ -11,7 +11,7 @@ from .identity import UserInfo
 
 FIELD_VALIDATION = ("Ignore", "Warn", "Strict")
 PROPAGATION = ("Orphan", "Background", "Foreground")
-_TRUE = ("true", "1", "t", "True", "TRUE", "T")
+_TRUE = ("1", "t", "T", "true", "True", "TRUE")
 
 
 @dataclass
@@ -25,6 +25,7 @@ class WriteOptions:
     force: bool = False
     subresource: str = ""
     operation: str = "Update"
+    named: bool = True  # whether the client said its manager itself
     warnings: list[str] = field(default_factory=list)
 
 
@@ -73,6 +74,7 @@ def write_options(query: Mapping[str, str], user: UserInfo, user_agent: str, kin
         dry_run=query.get("dryRun") == "All",
         validation=validation,
         force=query.get("force") in _TRUE,
+        named=bool(query.get("fieldManager")),
     )
 
 

@@ -61,6 +61,9 @@ def _apply(
     registry: Registry, resource: Resource, info: RequestInfo, data: bytes, options: WriteOptions
 ) -> tuple[Stored, int]:
     options.operation = "Apply"
+    if not options.named:
+        cause = errors.required("fieldManager", "is required for apply patch")
+        raise errors.invalid("PatchOptions", "meta.k8s.io", "", [cause])
     config = _configuration(registry, resource, info, data, options)
     stored = registry.find(resource, info.namespace, info.name)
     if stored is None and options.subresource:

@@ -52,7 +52,7 @@ def request_info(method: str, path: str, query: Mapping[str, str]) -> RequestInf
         verb = {"get": "list", "delete": "deletecollection"}.get(verb, verb)
     if verb == "list":
         name = _only_name(query.get("fieldSelector", ""))
-        if query.get("watch") in ("true", "1"):
+        if query.get("watch", "").lower() in ("true", "t", "1"):
             verb = "watch"
     return RequestInfo(verb, path, group, version, namespace, resource, name, subresource, rest)
 

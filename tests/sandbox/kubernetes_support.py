@@ -115,7 +115,10 @@ class Running:
 
 def _answer(code: int, response: Any) -> Answer:
     data = response.read()
-    body = json.loads(data) if data[:1] in (b"{", b"[") else data.decode()
+    try:
+        body = json.loads(data)
+    except ValueError:  # plain text, or a stream of JSON lines
+        body = data.decode()
     return Answer(code, body, dict(response.headers), response.headers.get_all("Warning") or [])
 
 
