@@ -11,7 +11,6 @@ from typing import Any
 from .._engine.backups import History
 from .._engine.capability import Built
 from .._engine.clock import Clock
-from .._engine.resource import Resource
 from .._engine.survey import Planned
 from .._spec.cache import Cache
 from .._spec.cluster import Cluster
@@ -80,16 +79,17 @@ class AwsDriver:
         return build(self.session, spec, cluster_built)
 
     def backups(self, label: str, database: Database | None, cache: Cache | None) -> Built:
-        resources: list[Resource] = []
+        parts: list[Built] = []
         if database is not None:
             from .rds_backups import backups
 
-            resources += backups(self.session, label, database)
+            parts.append(backups(self.session, label, database))
         if cache is not None:
             from .cache_backups import backups as cache_backups
 
-            resources += cache_backups(self.session, label, cache)
-        return Built(resources)
+            parts.append(cache_backups(self.session, label, cache))
+        resources = [resource for part in parts for resource in part.resources]
+        return Built(resources, {}, lambda: {name: told for part in parts for name, told in part.outputs().items()})
 
     def histories(self, database: Database | None, cache: Cache | None) -> list[History]:
         found: list[History] = []
@@ -104,7 +104,7 @@ class AwsDriver:
         return found
 
     def promotion(self, database: Database, server: str, restored: str) -> Built:
-        from .rds_restore import promotion
+        from .rds_promotion import promotion
 
         return promotion(self.session, database, server, restored)
 

@@ -60,6 +60,16 @@ class DatabaseUser:
 
 
 @dataclass(frozen=True)
+class AwsReplica:
+    """RDS only, for a replica in another region: where it stands there. encryption_key_arn: a key of that region;
+    without it RDS's own."""
+
+    subnet_group: str | None = None
+    security_group_ids: tuple[str, ...] | None = None
+    encryption_key_arn: str | None = field(default=None, metadata=NOT_SECRET)
+
+
+@dataclass(frozen=True)
 class Replica:
     """A read replica; a `region` other than the site's makes it a cross-region one. promote: make it a server of its
     own, refused while it is more than max_lag_seconds behind."""
@@ -69,6 +79,7 @@ class Replica:
     region: str | None = None
     promote: bool = False
     max_lag_seconds: int = 30
+    aws: AwsReplica = field(default_factory=AwsReplica)
 
 
 @dataclass(frozen=True)

@@ -77,9 +77,13 @@ class PostgresServer:
             return {row[0] for row in connection.execute("SELECT datname FROM pg_database WHERE NOT datistemplate")}
 
     def create_database(self, name: str) -> None:
+        """Make it where it is missing: a service may have made the first one with the server."""
         from psycopg import sql
 
         with self.connect() as connection:
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
+            if known is not None:
+                return
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def drop_database(self, name: str) -> None:

@@ -26,8 +26,10 @@ class PostgresDatabase(Resource):
     inside = True
     fields = Fields({"name": Field()})
 
-    def __init__(self, name: str, database: str, server: Resource, connect: Connect) -> None:
-        super().__init__(name, (server,))
+    def __init__(
+        self, name: str, database: str, server: Resource, connect: Connect, needs: Sequence[Resource] = ()
+    ) -> None:
+        super().__init__(name, (server, *needs))
         self.database = database
         self.goes_with = server
         self._connect = connect
