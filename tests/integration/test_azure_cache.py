@@ -207,7 +207,7 @@ def test_one_cache_of_two_goes(site: dict[str, Any], azure: Subscription) -> Non
     both = {"instances": [{"name": "sessions"}, {"name": "features"}]}
     run(site, {**SESSIONS, "cache": both})
     assert len(list(caches(azure).redis_enterprise.list_by_resource_group(BASE))) == 2
-    both["instances"][1]["state"] = "absent"  # type: ignore[index]
+    both["instances"][1]["state"] = "absent"
     report = run(site, {**SESSIONS, "cache": both}, find_orphans=True)
     assert report.orphans == []
     assert "-sessions-" in the_cache(azure).name

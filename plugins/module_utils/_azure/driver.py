@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from .._engine.backups import History
 from .._engine.capability import Built
 from .._engine.clock import Clock
 from .._engine.resource import Resource
@@ -19,7 +21,7 @@ from .._spec.object_store import ObjectStore
 from .._spec.registry import Registry
 from .._spec.secret_store import SecretStore
 from .._spec.site import Site
-from . import account
+from . import account, cache_backups, database_recovery
 from .cache import CacheBuilder
 from .cluster import ClusterBuilder
 from .database import DatabaseBuilder
@@ -70,8 +72,41 @@ class AzureDriver:
     def registry(self, spec: Registry, cluster_built: Built | None) -> Built:
         return RegistryBuilder(self.groups, spec, cluster_built).build()
 
+    def backups(self, label: str, database: Database | None, cache: Cache | None) -> Built:
+        parts: list[Built] = []
+        if database is not None:
+            parts.append(database_recovery.backups(self.groups, label, database))
+        if cache is not None:
+            parts.append(cache_backups.backups(self.groups, label, cache))
+        return _together(parts)
+
+    def histories(self, database: Database | None, cache: Cache | None) -> list[History]:
+        found: list[History] = []
+        if database is not None:
+            found += database_recovery.histories(self.session, database)
+        if cache is not None:
+            found += cache_backups.histories(self.groups, cache)
+        return found
+
+    def promotion(self, database: Database, server: str, restored: str) -> Built:
+        return database_recovery.promotion(self.session, database, server, restored)
+
     def preflight(self, planned: Sequence[Planned]) -> list[str]:
         return preflight(self.session, planned)
 
     def orphans(self, known: set[str]) -> list[dict[str, str]]:
         return orphans(self.session, self.groups.names(), known)
+
+
+def _together(parts: Sequence[Built]) -> Built:
+    """Several capabilities' backups as one: outputs of equal name that are lists are joined."""
+
+    def outputs() -> dict[str, Any]:
+        told: dict[str, Any] = {"left_out": []}
+        for part in parts:
+            shown = part.outputs()
+            told["left_out"] += shown.pop("left_out", [])
+            told.update(shown)
+        return told
+
+    return Built([resource for part in parts for resource in part.resources], outputs=outputs)

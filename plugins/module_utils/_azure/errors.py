@@ -74,6 +74,9 @@ _QUOTA = {
 _SKU = {"skunotavailable", "vmsizenotsupported", "locationnotavailableforresourcetype", "availabilityzonenotsupported"}
 _CAPACITY = {"allocationfailed", "zonalallocationfailed", "overconstrainedallocationrequest"}
 
+# Some services quote the signed address that they were given.
+_SIGNATURE = re.compile(r"\bsig=[^&\s'\"]+")
+
 HINTS = {
     "missingsubscriptionregistration": "Set enable_services: true, or register the resource provider yourself.",
     "scopelocked": "A lock protects it. Remove the lock (for a cluster: deletion_protection: false), then run again.",
@@ -158,7 +161,7 @@ def details(body: Any) -> tuple[str, str]:
         "multipleerrors",
     ):
         code = inner
-    return code, message
+    return code, _SIGNATURE.sub("sig=...", message)
 
 
 def _coded(item: Any) -> bool:

@@ -11,7 +11,7 @@ from .._spec import names
 from .kinds_common import ResourceGroup
 from .session import Session
 
-PARTS = ("data", "secrets", "registry")
+PARTS = ("data", "secrets", "registry", "backups")
 
 
 class Groups:

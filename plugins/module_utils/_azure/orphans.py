@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .._engine.errors import NotFound
+from .._spec import names
 from .kinds_common import deleted_vaults
 from .kinds_endpoints import interface_of
 from .session import Session
@@ -28,6 +29,7 @@ def orphans(session: Session, own_groups: Iterable[str], known: set[str]) -> lis
         str(group["id"]).lower() + "/" for group in groups if str(group.get("managedBy") or "").lower() in kept
     )
     found: dict[str, dict[str, str]] = {}
+    saved = session.group_path(names.of(session.site, "backups", limit=90)).lower() + "/"
 
     def note(item: dict[str, Any]) -> None:
         identity = str(item.get("id", ""))
@@ -35,6 +37,8 @@ def orphans(session: Session, own_groups: Iterable[str], known: set[str]) -> lis
             return
         kind = str(item.get("type", ""))
         found[identity.lower()] = {"kind": kind, "id": identity, "name": str(item.get("name", ""))}
+        if f"{identity.lower()}/".startswith(saved):
+            found[identity.lower()]["kept"] = "it holds backups of caches"
 
     for group in ours:
         note(group)
@@ -43,9 +47,9 @@ def orphans(session: Session, own_groups: Iterable[str], known: set[str]) -> lis
         # The list does not show tags while it is filtered by one.
         if "tags" not in item or owner.owns(item.get("tags") or {}):
             note(item)
-    names = {str(group["name"]).lower() for group in groups}
+    there = {str(group["name"]).lower() for group in groups}
     for name in own_groups:
-        if name.lower() in names:
+        if name.lower() in there:
             for item in _ask(session, f"{session.group_path(name)}/resources", _RESOURCES):
                 note(item)
     return sorted([*found.values(), *_deleted_vaults(session)], key=lambda item: (item["kind"], item["name"]))
