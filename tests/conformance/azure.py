@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from urllib.parse import urlparse
 
-from module_utils._azure import kinds_access, kinds_cluster, kinds_common, kinds_network, kinds_storage
+from module_utils._azure import (
+    kinds_access,
+    kinds_cache,
+    kinds_cluster,
+    kinds_common,
+    kinds_endpoints,
+    kinds_network,
+    kinds_postgresql,
+    kinds_postgresql_parts,
+    kinds_registry,
+    kinds_storage,
+)
 from module_utils._azure.arm import ArmResource
-from module_utils._azure.operations import SETTLED, word
+from module_utils._engine.resource import Status
 
 from tests.conformance.harness import Exchange, Read, Write
 
@@ -18,10 +28,21 @@ _OWN = {"id", "name", "type", "systemData", "etag", "eTag"}
 
 def _kinds() -> dict[str, type[ArmResource]]:
     found: dict[str, type[ArmResource]] = {}
-    for module in (kinds_common, kinds_network, kinds_access, kinds_cluster, kinds_storage):
+    for module in (
+        kinds_common,
+        kinds_network,
+        kinds_access,
+        kinds_cluster,
+        kinds_storage,
+        kinds_postgresql,
+        kinds_postgresql_parts,
+        kinds_cache,
+        kinds_endpoints,
+        kinds_registry,
+    ):
         for item in vars(module).values():
             if isinstance(item, type) and issubclass(item, ArmResource) and hasattr(item, "kind"):
-                found[item.type.lower()] = item
+                found.setdefault(item.type.lower(), item)
     return found
 
 
@@ -48,14 +69,10 @@ class AzureAdapter:
             return None
         identity = urlparse(exchange.url).path.lower()
         kind = self.kinds.get(arm_type(identity))
-        if kind is None or "id" not in exchange.response or word(exchange.response).lower() not in SETTLED:
+        if kind is None or "id" not in exchange.response:
             return None
-        return Read(identity, observed(kind, exchange.response))
-
-
-def observed(kind: type[ArmResource], raw: dict[str, Any]) -> dict[str, Any]:
-    """What the kind's `read()` makes of the answer."""
-    return kind.observe(object.__new__(kind), raw).values
+        observed = kind.observe(object.__new__(kind), exchange.response)
+        return None if observed.status in (Status.PENDING, Status.DELETING) else Read(identity, observed.values)
 
 
 def arm_type(path: str) -> str:

@@ -117,9 +117,14 @@ def examine(exchanges: list[Exchange], adapter: Adapter) -> Result:
     result = Result()
     before: dict[str, Read] = {}
     pending: dict[str, Write] = {}
+    operations: dict[str, Write] = {}
     for exchange in exchanges:
         write = adapter.write(exchange) if exchange.accepted else None
+        failed = operations.get(exchange.url) if _failed(exchange) else None
+        if failed is not None and pending.get(failed.identity) is failed:
+            del pending[failed.identity]  # accepted, and not carried out
         if write is not None:
+            operations[exchange.headers.get("azure-asyncoperation", "")] = write
             # A second write before any read supersedes the first: nobody saw what the first one did.
             if write.identity in pending:
                 before.pop(write.identity, None)
@@ -138,6 +143,12 @@ def examine(exchanges: list[Exchange], adapter: Adapter) -> Result:
                 result.note(sent.kind, inexact(sent, before[read.identity], read))
         before[read.identity] = read
     return result
+
+
+def _failed(exchange: Exchange) -> bool:
+    """Whether the exchange is a look at an operation that has failed."""
+    told = exchange.response if isinstance(exchange.response, dict) else {}
+    return exchange.method == "GET" and told.get("status") in ("Failed", "Canceled")
 
 
 def false_drift(write: Write, read: Read) -> str:

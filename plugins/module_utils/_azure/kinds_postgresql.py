@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._engine.errors import Conflict
-from .._engine.fields import IMMUTABLE, MUTABLE, Field, Mode
+from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Mode
 from .._engine.plan import Plan
 from .._engine.resource import Observed, Operation, Recovery, Resource, Status
 from .._spec import names
@@ -103,6 +103,7 @@ class FlexibleServer(ArmResource):
             "properties.network": Field(Mode.IMMUTABLE, normalise=canonical),
             "properties.dataEncryption.type": Field(Mode.IMMUTABLE, normalise=canonical),
             "properties.replicationRole": MUTABLE,
+            "properties.sourceServerResourceId": CREATE_ONLY,
         }
     )
 
@@ -127,6 +128,15 @@ class FlexibleServer(ArmResource):
         self.group = group
         self._password = password
         self._origin = origin
+
+    @classmethod
+    def comparable(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """A server that is made from another takes little but its place from its body (recorded traffic)."""
+        properties = body.get("properties") or {}
+        if canonical(properties.get("createMode") or "") in ("", "default", "create", "update"):
+            return body
+        kept = {name: value for name, value in properties.items() if name in ("network", "createMode")}
+        return {**{name: value for name, value in body.items() if name != "sku"}, "properties": kept}
 
     # -- what is wanted --------------------------------------------------------------------------------------------
 
