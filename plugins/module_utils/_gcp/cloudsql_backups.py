@@ -59,13 +59,19 @@ class Retention(_OfServer):
         return {"retainBackupsOnDelete": True}
 
     def read(self) -> Observed | None:
-        raw = self.instance()
+        raw = holder(self.cloud, self.server)
+        if raw is None:
+            return None
         values = {"retainBackupsOnDelete": (raw["settings"] or {}).get("retainBackupsOnDelete", False)}
         return Observed(values, {"id": instance_path(self.cloud, raw["name"])}, tags=labels(raw), raw=raw)
 
+    def create(self, desired: dict[str, Any]) -> Operation:
+        raw = self.instance()
+        settings = {"settingsVersion": raw["settings"]["settingsVersion"], **desired}
+        return self.send(Request("PATCH", instance_path(self.cloud, raw["name"]), {"settings": settings}))
+
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
-        settings = {"settingsVersion": observed.raw["settings"]["settingsVersion"], **desired}
-        return self.send(Request("PATCH", observed.outputs["id"], {"settings": settings}))
+        return self.create(desired)
 
     def delete(self, observed: Observed) -> Operation:
         return DONE  # lasting
@@ -90,7 +96,10 @@ class LabelledBackup(_OfServer):
         return {"description": self.label}
 
     def fetch(self) -> dict[str, Any] | None:
-        name = self.instance()["name"]
+        server = holder(self.cloud, self.server)
+        if server is None:
+            return None
+        name = server["name"]
         own = (each for each in backups(self.cloud) if each.get("instance") == name and not each.get("expiryTime"))
         return next((each for each in own if each.get("description") == self.label), None)
 

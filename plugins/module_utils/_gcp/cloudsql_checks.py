@@ -13,6 +13,8 @@ from .._engine.plan import Action
 from .._engine.survey import Planned
 from . import cloudsql_facts as facts
 from .client import Cloud
+from .cloudsql import holder
+from .cloudsql_backups import LabelledBackup
 from .cloudsql_origins import find_origin
 from .cloudsql_server import Server
 
@@ -23,6 +25,8 @@ def problems(cloud: Cloud, planned: Sequence[Planned]) -> list[str]:
     for each in planned:
         if isinstance(each.resource, Server) and each.resource.present:
             found += [f"Database server {each.resource.server}: {reason}" for reason in _of(cloud, each, each.resource)]
+        elif isinstance(each.resource, LabelledBackup) and holder(cloud, each.resource.server) is None:
+            found.append(f"Database server {each.resource.server} does not exist: it cannot be backed up.")
     return found
 
 
