@@ -16,6 +16,7 @@ from .._engine.retry import retry_call
 from .._engine.survey import Planned
 from .._spec.site import Site
 from . import (
+    cache,
     cloudsql_backups,
     cloudsql_promotion,
     cluster,
@@ -89,6 +90,10 @@ class GcpDriver:
     def secret_store(self, spec: Any, *, managed: bool = True) -> Built:
         self._needed.update(services.SECRETS)
         return self._with_services(secret_store.build(spec, self.cloud, managed=managed))
+
+    def cache(self, spec: Any, network: Any, network_built: Built, secrets_built: Built) -> Built:
+        self._needed.update(cache.needed(spec))
+        return self._with_services(cache.build(spec, network, network_built, secrets_built, self.cloud))
 
     def registry(self, spec: Any, cluster_built: Built | None) -> Built:
         self._needed.update(registry.needed(spec))

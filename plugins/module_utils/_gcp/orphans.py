@@ -24,7 +24,19 @@ def find(cloud: Cloud, known: set[str]) -> list[dict[str, str]]:
     """Every object of ours by labels or description that is not in `known`: {kind, id, name}."""
     owner = cloud.site.owner
     result = []
-    for look in (_compute, _clusters, _buckets, _accounts, _keys, _secrets, _repositories, _databases):
+    for look in (
+        _compute,
+        _clusters,
+        _buckets,
+        _accounts,
+        _keys,
+        _secrets,
+        _repositories,
+        _databases,
+        _caches,
+        _redis_caches,
+        _policies,
+    ):
         for kind, identity, name, tags in _tolerant(cloud, look):
             if owner.owns(tags) and identity not in known:
                 result.append({"kind": kind, "id": identity, "name": name})
@@ -110,9 +122,25 @@ def _secrets(cloud: Cloud) -> Found:
 
 
 def _repositories(cloud: Cloud) -> Found:
-    path = f"projects/{cloud.project}/locations/{cloud.region}/repositories"
-    for each in cloud.pages("artifactregistry", path, "repositories"):
-        yield "gcp.artifactregistry.repository", each["name"], last(each["name"]), each.get("labels") or {}
+    return _of_location(cloud, "gcp.artifactregistry.repository", "artifactregistry", "repositories")
+
+
+def _caches(cloud: Cloud) -> Found:
+    return _of_location(cloud, "gcp.memorystore.instance", "memorystore", "instances")
+
+
+def _redis_caches(cloud: Cloud) -> Found:
+    return _of_location(cloud, "gcp.redis.instance", "redis", "instances")
+
+
+def _policies(cloud: Cloud) -> Found:
+    kind = "gcp.networkconnectivity.service_connection_policy"
+    return _of_location(cloud, kind, "networkconnectivity", "serviceConnectionPolicies")
+
+
+def _of_location(cloud: Cloud, kind: str, service: str, collection: str) -> Found:
+    for each in cloud.pages(service, f"projects/{cloud.project}/locations/{cloud.region}/{collection}", collection):
+        yield kind, each["name"], last(each["name"]), each.get("labels") or {}
 
 
 def _databases(cloud: Cloud) -> Found:

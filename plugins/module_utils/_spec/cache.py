@@ -99,8 +99,9 @@ def _resolve(item: CacheInstance, site: Site) -> CacheInstance:
     available, retention = item.high_availability, item.snapshot_retention_days
     if available is None:
         available = environment_default(site.environment, "high_availability")
-    # Azure Managed Redis keeps its newest snapshot alone.
-    if retention is None and item.persistence == "snapshots" and site.cloud != "azure":
+    # Azure Managed Redis and Memorystore for Redis keep their newest snapshot alone.
+    newest_alone = site.cloud == "azure" or (site.cloud == "gcp" and item.engine == "redis")
+    if retention is None and item.persistence == "snapshots" and not newest_alone:
         retention = environment_default(site.environment, "backup_retention_days")
     return dataclasses.replace(
         item,

@@ -1,0 +1,175 @@
+"""Caches on Google Cloud: made, unchanged, drifted, repaired, resized, destroyed; seen by Google's own clients."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from google.cloud import memorystore_v1
+from google.cloud.memorystore_v1.services.memorystore.transports import MemorystoreRestTransport
+from google.protobuf.field_mask_pb2 import FieldMask
+from module_utils._engine.errors import SpecError
+
+from sandbox.core.connection import GCP_PROJECT
+from sandbox.fixture import Sandbox
+from tests.integration import sites
+from tests.integration.google_stores import BASE, PARENT, Google, acts, asked, changed, done, run, seen
+
+NAME = f"{PARENT}/instances/{BASE}-main"
+NETWORK = {"addresses": sites.SLOTS}
+VALKEY = {"name": "main", "persistence": "snapshots", "eviction_policy": "allkeys-lru"}
+
+
+@pytest.fixture
+def cloud() -> str:
+    return "gcp"
+
+
+@pytest.fixture
+def google(sandbox: Sandbox) -> Google:
+    return Google(sandbox)
+
+
+@pytest.fixture
+def valkey(google: Google) -> memorystore_v1.MemorystoreClient:
+    host = f"{google.url.removeprefix('http://')}/memorystore"
+    transport = MemorystoreRestTransport(credentials=google.credentials, host=host, url_scheme="http")
+    return memorystore_v1.MemorystoreClient(transport=transport)
+
+
+def cache(*instances: dict[str, Any], **network: Any) -> dict[str, Any]:
+    return {"network": {**NETWORK, **network}, "cache": {"instances": list(instances)}}
+
+
+def test_valkey_lives(site: dict[str, Any], sandbox: Sandbox, valkey: memorystore_v1.MemorystoreClient) -> None:
+    spec = cache({**VALKEY, "snapshot_retention_days": 3, "snapshot_window": "01:00"})
+    done(run(site, spec))
+    made = valkey.get_instance(name=NAME)
+    assert (made.node_type.name, made.replica_count, made.mode.name) == ("SHARED_CORE_NANO", 0, "CLUSTER_DISABLED")
+    assert made.authorization_mode.name == "IAM_AUTH"
+    assert made.transit_encryption_mode.name == "SERVER_AUTHENTICATION"
+    assert made.persistence_config.mode.name == "RDB"
+    assert made.automated_backup_config.retention.days == 3
+    assert dict(made.engine_configs) == {"maxmemory-policy": "allkeys-lru"}
+
+    since = seen(sandbox)
+    again = done(run(site, spec, refers=("network",)))
+    assert acts(again) == {}
+    assert asked(sandbox, since, writes=True) == []
+    stores = [operation for operation in asked(sandbox, since) if not operation.startswith(("compute.", "service"))]
+    assert sorted(stores) == [
+        "memorystore.projects.locations.instances.list",
+        "networkconnectivity.projects.locations.serviceConnectionPolicies.list",
+    ]
+    found = again.outputs["cache"]["instances"]["main"]
+    assert found["host"]
+    assert {key: found[key] for key in ("id", "tls", "authentication", "secret", "reader_host")} == {
+        "id": NAME,
+        "tls": True,
+        "authentication": "iam",
+        "secret": None,
+        "reader_host": None,
+    }
+
+    drifted = memorystore_v1.Instance(name=NAME, engine_configs={"maxmemory-policy": "noeviction", "maxclients": "99"})
+    valkey.update_instance(instance=drifted, update_mask=FieldMask(paths=["engine_configs"])).result(timeout=30)
+    assert changed(done(run(site, spec))) == ["engineConfigs.maxmemory-policy"]
+    after = valkey.get_instance(name=NAME)
+    assert dict(after.engine_configs) == {"maxmemory-policy": "allkeys-lru", "maxclients": "99"}, "what is theirs stays"
+
+    larger = {**VALKEY, "size": "medium", "high_availability": True, "persistence": "append_only", "version": "9.0"}
+    report = done(run(site, cache({**larger, "maintenance_window": {"start_time": "02:30", "days": ["sunday"]}})))
+    assert {entry.note for entry in report.entries if entry.disruptive} == {
+        "a change of nodeType, engineVersion interrupts the service"
+    }
+    after = valkey.get_instance(name=NAME)
+    assert (after.node_type.name, after.replica_count, after.engine_version) == ("STANDARD_SMALL", 1, "VALKEY_9_0")
+    assert after.persistence_config.mode.name == "AOF"
+    assert after.automated_backup_config.automated_backup_mode.name == "DISABLED"
+    window = after.maintenance_policy.weekly_maintenance_window[0]
+    assert (window.day, window.start_time.hours) == (7, 3)
+    assert report.outputs["cache"]["instances"]["main"]["reader_host"]
+
+    with pytest.raises(SpecError, match="cannot go back from VALKEY_9_0 to VALKEY_8_0"):
+        run(site, cache({**larger, "version": "8.0"}))
+    done(run(site, cache({**larger, "state": "absent"})))
+    assert not list(valkey.list_instances(parent=PARENT))
+    gone = done(run(site, spec, state="absent", find_orphans=True))
+    assert gone.orphans == []
+
+
+REDIS = {"name": "main", "engine": "redis", "size": "medium"}
+OPEN = {"data_ports": [5432, 6378, 6379]}
+
+
+@pytest.fixture
+def redis(google: Google) -> Any:
+    return google("redis").projects().locations().instances()
+
+
+@pytest.fixture
+def stored(google: Google) -> Callable[[], str]:
+    """The password in the secret store."""
+
+    def read() -> str:
+        name = f"projects/{GCP_PROJECT}/secrets/{BASE}-cache-main/versions/latest"
+        answer = google("secretmanager").projects().secrets().versions().access(name=name).execute()
+        return base64.b64decode(answer["payload"]["data"]).decode()
+
+    return read
+
+
+def password(redis: Any) -> str:
+    return str(redis.getAuthString(name=NAME).execute()["authString"])
+
+
+def test_redis_lives(site: dict[str, Any], sandbox: Sandbox, redis: Any, stored: Callable[[], str]) -> None:
+    with pytest.raises(SpecError, match=r"port 6378 is closed .* Set network.data_ports: \[5432, 6379, 6378\]"):
+        run(site, cache(REDIS))
+    spec = cache(REDIS, **OPEN)
+    report = done(run(site, spec))
+    made = redis.get(name=NAME).execute()
+    assert (made["tier"], made["memorySizeGb"]) == ("BASIC", 6)
+    assert made["connectMode"] == "PRIVATE_SERVICE_ACCESS"
+    assert made["transitEncryptionMode"] == "SERVER_AUTHENTICATION"
+    secret = f"projects/{GCP_PROJECT}/secrets/{BASE}-cache-main"
+    found = report.outputs["cache"]["instances"]["main"]
+    assert (found["id"], found["secret"], found["authentication"]) == (NAME, secret, "password")
+    assert stored() == password(redis)
+    assert stored() not in repr(report)
+
+    since = seen(sandbox)
+    assert acts(done(run(site, spec, refers=("network",)))) == {}
+    assert asked(sandbox, since, writes=True) == []
+    assert [operation for operation in asked(sandbox, since) if "ccess" in operation or "uthString" in operation] == []
+
+    first = stored()
+    rotated = done(run(site, cache({**REDIS, "rotate": True}, **OPEN)))
+    assert acts(rotated) == {f"gcp.redis.auth_string {BASE}-main": "update"}
+    assert [entry.disruptive for entry in rotated.entries if entry.name == f"{BASE}-main" and entry.changes] == [True]
+    assert first != stored() == password(redis)
+    assert acts(done(run(site, spec))) == {}
+
+    redis.patch(name=NAME, updateMask="authEnabled", body={"authEnabled": False}).execute()
+    assert changed(done(run(site, spec))) == ["authEnabled", "use"]
+    assert stored() == password(redis)
+
+    more = {**REDIS, "size": "large", "version": "7.2", "persistence": "snapshots", "eviction_policy": "volatile-ttl"}
+    done(run(site, cache(more, **OPEN)))
+    after = redis.get(name=NAME).execute()
+    assert (after["memorySizeGb"], after["redisVersion"]) == (25, "REDIS_7_2")
+    assert after["persistenceConfig"]["persistenceMode"] == "RDB"
+    assert after["redisConfigs"] == {"maxmemory-policy": "volatile-ttl"}
+    with pytest.raises(SpecError, match="tier is 'BASIC', asked for 'STANDARD_HA'"):
+        run(site, cache({**more, "high_availability": True}, **OPEN))
+    with pytest.raises(SpecError, match="cannot go back from REDIS_7_2 to REDIS_7_0"):
+        run(site, cache({**more, "version": "7.0"}, **OPEN))
+
+    gone = done(run(site, spec, state="absent", find_orphans=True))
+    assert gone.orphans == []
+    assert [each["name"] for each in gone.kept] == [f"{BASE}-cache-main"]
+    assert redis.list(parent=PARENT).execute() == {}
+    done(run(site, spec))
+    assert stored() == password(redis), "a secret that comes back holds what is in force"
