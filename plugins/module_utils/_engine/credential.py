@@ -169,11 +169,11 @@ class Credential(Resource):
 
     def _advance(self) -> Operation:
         """The next step: confirm what the service has accepted, go on with what is on its way, or begin."""
-        stored = self.vault.pending(self.secret)
-        if stored is not None and self._given:
+        if self._given:  # what a service was made with may be the current value: then there is nothing to confirm
             self.vault.promote(self.secret)
             self._due = False
             return DONE
+        stored = self.vault.pending(self.secret)
         if stored is None and not self._due:
             stored = self.vault.current(self.secret)
         if stored is None:
