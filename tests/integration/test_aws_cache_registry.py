@@ -1,29 +1,16 @@
-"""Caches and the registry of a site on AWS, seen by AWS's own client and by a real Redis client."""
+"""Caches and the registry of a site on AWS, seen by AWS's own client."""
 
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
-import boto3
 import pytest
 from module_utils._engine.errors import SpecError
-from module_utils._engine.plan import Action
-from module_utils._engine.report import Report
-from module_utils._run import Wanted, execute
-from module_utils._spec.arguments import build
-from module_utils._spec.cache import Cache
-from module_utils._spec.network import Network
-from module_utils._spec.registry import Registry
-from module_utils._spec.secret_store import SecretStore
-from module_utils._spec.site import Site
 
 from sandbox.fixture import Sandbox
-from tests.integration import sites
-
-BASE = "ml-platform-aws-dev"
-REGION = sites.REGIONS["aws"]
-CLASSES: dict[str, type] = {"network": Network, "secret_store": SecretStore, "cache": Cache, "registry": Registry}
+from tests.integration.amazon_stores import BASE, REGION, SESSIONS, acts, amazon, caches, run, seen, writes
 
 
 @pytest.fixture
@@ -33,31 +20,7 @@ def cloud() -> str:
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Any:
-    """AWS's own clients, unmodified."""
-    return lambda service: boto3.client(service, region_name=REGION, endpoint_url=sandbox.url("aws"))
-
-
-def run(site: dict[str, Any], parts: dict[str, Any], *, refers: tuple[str, ...] = (), **options: Any) -> Report:
-    specs: dict[str, Any] = {name: build(CLASSES[name], part) for name, part in parts.items()}
-    wanted = Wanted(build(Site, site), **specs, refers=frozenset(refers))
-    report = execute(wanted, sites.options(**options))
-    assert not report.failed, report.summary()
-    return report
-
-
-def acts(report: Report) -> dict[str, str]:
-    return {
-        f"{entry.kind} {entry.name}": entry.action.value for entry in report.entries if entry.action is not Action.NONE
-    }
-
-
-def writes(sandbox: Sandbox, since: int = 0) -> list[str]:
-    return [entry["operation"] for entry in sandbox.journal("aws", since) if entry["write"]]
-
-
-def seen(sandbox: Sandbox) -> int:
-    entries = sandbox.journal("aws")
-    return int(entries[-1]["seq"]) if entries else 0
+    return amazon(sandbox)
 
 
 # -- registry ----------------------------------------------------------------------------------------------------------
@@ -204,16 +167,7 @@ def test_too_many_repositories_are_refused_before_anything_is_touched(site: dict
 
 # -- cache -------------------------------------------------------------------------------------------------------------
 
-SESSIONS: dict[str, Any] = {"name": "sessions", "eviction_policy": "allkeys-lru", "high_availability": True}
-
-
-def caches(*instances: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """A network and caches in it; the changes are to the first one."""
-    first, *others = instances or (SESSIONS,)
-    return {"network": {"addresses": sites.SLOTS}, "cache": {"instances": [{**first, **changes}, *others]}}
-
-
-GROUP = "ml-platform-aws-dev-sessions"
+GROUP = f"{BASE}-sessions"
 
 
 def described(client: Any) -> dict[str, Any]:
@@ -249,3 +203,174 @@ def test_a_cache_s_life(site: dict[str, Any], sandbox: Sandbox, client: Any) -> 
     assert (gone.orphans, gone.kept) == ([], [])
     assert client("elasticache").describe_replication_groups()["ReplicationGroups"] == []
     assert parameter_groups(client) == []
+
+
+KIND = "aws.elasticache.replication_group sessions"
+
+
+def settled(client: Any, status: str = "available") -> dict[str, Any]:
+    for _ in range(200):
+        if described(client)["Status"] == status:
+            break
+        time.sleep(0.05)
+    return described(client)
+
+
+def test_a_cache_is_repaired(site: dict[str, Any], client: Any) -> None:
+    instance = {
+        **SESSIONS,
+        "persistence": "snapshots",
+        "snapshot_window": "03:00",
+        "maintenance_window": {"start_time": "23:30", "days": ["sunday"], "duration_hours": 1},
+    }
+    run(site, caches(instance))
+    elasticache, group = client("elasticache"), described(client)
+    assert (group["SnapshotRetentionLimit"], group["SnapshotWindow"]) == (7, "03:00-04:00")
+    elasticache.modify_cache_parameter_group(
+        CacheParameterGroupName=f"{GROUP}-valkey8",
+        ParameterNameValues=[
+            {"ParameterName": "maxmemory-policy", "ParameterValue": "noeviction"},
+            {"ParameterName": "timeout", "ParameterValue": "300"},
+        ],
+    )
+    elasticache.remove_tags_from_resource(ResourceName=group["ARN"], TagKeys=["Name"])
+    elasticache.add_tags_to_resource(ResourceName=group["ARN"], Tags=[{"Key": "cost-centre", "Value": "42"}])
+    elasticache.modify_replication_group(
+        ReplicationGroupId=GROUP,
+        SnapshotRetentionLimit=0,
+        PreferredMaintenanceWindow="mon:01:00-mon:02:00",
+        AutomaticFailoverEnabled=False,
+        MultiAZEnabled=False,
+        ApplyImmediately=True,
+    )
+    settled(client)
+    elasticache.increase_replica_count(ReplicationGroupId=GROUP, NewReplicaCount=2, ApplyImmediately=True)
+    settled(client)
+    ours = client("ec2").describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"{BASE}-data"]}])
+    assert {rule["FromPort"] for rule in ours["SecurityGroups"][0]["IpPermissions"]} == {5432, 6379}
+    expected = {KIND: "update", f"aws.elasticache.parameter_group {GROUP}": "update"}
+    assert acts(run(site, caches(instance), check=True)) == expected
+    assert acts(run(site, caches(instance))) == expected
+    assert acts(run(site, caches(instance))) == {}
+    group = described(client)
+    assert (group["SnapshotRetentionLimit"], group["AutomaticFailover"], group["MultiAZ"]) == (7, "enabled", "enabled")
+    assert len(group["MemberClusters"]) == 3  # a replica that somebody added stays
+    (node, *_) = elasticache.describe_cache_clusters()["CacheClusters"]
+    assert node["PreferredMaintenanceWindow"] == "sun:23:30-mon:00:30"
+    set_there = elasticache.describe_cache_parameters(CacheParameterGroupName=f"{GROUP}-valkey8", Source="user")
+    values = {item["ParameterName"]: item["ParameterValue"] for item in set_there["Parameters"]}
+    assert values == {"maxmemory-policy": "allkeys-lru", "timeout": "300"}
+    tags = elasticache.list_tags_for_resource(ResourceName=group["ARN"])["TagList"]
+    assert {"Key": "cost-centre", "Value": "42"} in tags
+
+
+def test_a_cache_grows_up_and_down_but_its_version_only_up(site: dict[str, Any], client: Any) -> None:
+    small = caches({"name": "sessions", "engine": "redis", "version": "7.0", "high_availability": False})
+    run(site, small)
+    assert parameter_groups(client) == [f"{GROUP}-redis7"]
+    upgraded = caches({"name": "sessions", "engine": "valkey", "version": "8", "high_availability": False})
+    planned = run(site, upgraded, check=True)
+    assert acts(planned) == {
+        KIND: "update",
+        f"aws.elasticache.parameter_group {GROUP}": "create",
+        f"aws.elasticache.former_parameter_groups {GROUP}": "delete",
+    }
+    (entry,) = [each for each in planned.entries if each.name == "sessions" and each.disruptive]
+    assert "connections end when the engine is upgraded" in entry.note
+    assert acts(run(site, upgraded)) == acts(planned)
+    assert acts(run(site, upgraded)) == {}
+    assert parameter_groups(client) == [f"{GROUP}-valkey8"]
+    (node,) = client("elasticache").describe_cache_clusters()["CacheClusters"]
+    assert (node["Engine"], node["EngineVersion"]) == ("valkey", "8.1.1")
+    for engine, version in (("redis", "7.1"), ("valkey", "7.2"), ("valkey", "8.0")):
+        with pytest.raises(SpecError, match=f"it runs valkey 8.1.1, and ElastiCache cannot go back to {engine}"):
+            run(site, caches({"name": "sessions", "engine": engine, "version": version, "high_availability": False}))
+    left_out = caches({"name": "sessions", "high_availability": False})
+    assert acts(run(site, left_out)) == {}
+    large = caches({"name": "sessions", "high_availability": True, "size": "large"})
+    assert acts(run(site, large)) == {KIND: "update"}
+    assert acts(run(site, large)) == {}
+    group = described(client)
+    assert (group["CacheNodeType"], group["MultiAZ"], len(group["MemberClusters"])) == (
+        "cache.r7g.xlarge",
+        "enabled",
+        2,
+    )
+    run(site, left_out)
+    assert acts(run(site, left_out)) == {}
+    group = described(client)
+    assert (group["CacheNodeType"], group["MultiAZ"], len(group["MemberClusters"])) == (
+        "cache.t4g.small",
+        "disabled",
+        1,
+    )
+
+
+def test_what_interrupts_a_cache_is_guarded_in_prod(site: dict[str, Any], sandbox: Sandbox) -> None:
+    prod = {**site, "environment": "prod", "site": "aws-dev"}
+    run(prod, caches())
+    mark = seen(sandbox)
+    larger = caches(size="medium")
+    with pytest.raises(SpecError, match=r"connections end when the cache moves.*allow_disruption: true"):
+        run(prod, larger)
+    assert writes(sandbox, mark) == []
+    kept = caches(persistence="snapshots")
+    assert acts(run(prod, kept)) == {KIND: "update"}
+    assert acts(run(prod, caches(persistence="snapshots", size="medium"), allow_disruption=True)) == {KIND: "update"}
+
+
+def test_a_final_snapshot_is_named_and_stays(site: dict[str, Any], client: Any) -> None:
+    spec = caches({**SESSIONS, "final_snapshot": True, "encryption": "customer"})
+    run(site, spec)
+    assert acts(run(site, spec)) == {}
+    key = client("kms").describe_key(KeyId=f"alias/{BASE}-cache")["KeyMetadata"]["Arn"]
+    assert described(client)["KmsKeyId"] == key
+    with pytest.raises(SpecError, match=r"KmsKeyId .* cannot be changed|cannot be changed after creation: KmsKeyId"):
+        run(site, caches({**SESSIONS, "final_snapshot": True}))
+    gone = run(site, spec, state="absent", find_orphans=True)
+    (entry,) = [each for each in gone.entries if each.kind == "aws.elasticache.replication_group"]
+    (snapshot,) = client("elasticache").describe_snapshots()["Snapshots"]
+    assert snapshot["SnapshotName"] in entry.note
+    assert gone.orphans == []
+    assert [each["id"] for each in gone.kept or ()] == [snapshot["ARN"]]
+    assert acts(run(site, spec, state="absent")) == {}
+
+
+@pytest.mark.parametrize(
+    ("instance", "words"),
+    [
+        ({"persistence": "append_only"}, "keeps no append-only file"),
+        ({"aws": {"node_type": "cache.x9.huge"}}, "no node type cache.x9.huge in us-east-1"),
+        ({"aws": {"node_type": "m7g.large"}}, "not a node type"),
+        ({"version": "9.9"}, r"no valkey 9.9. It has 7.2.6, 8.0.1, 8.1.1"),
+        ({"engine": "redis", "version": "latest"}, "is not a version"),
+        ({"maintenance_window": {"start_time": "03:00"}}, "one maintenance window a week. Name one day"),
+        (
+            {
+                "persistence": "snapshots",
+                "snapshot_window": "23:30",
+                "maintenance_window": {"start_time": "00:00", "days": ["monday"]},
+            },
+            "must not overlap",
+        ),
+        ({"encryption": "customer", "aws": {"encryption_key_arn": "mine"}}, "is not the ARN of a KMS key"),
+        ({"snapshot_retention_days": 36, "persistence": "snapshots"}, "out of range"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_touched(
+    site: dict[str, Any], sandbox: Sandbox, instance: dict[str, Any], words: str
+) -> None:
+    mark = seen(sandbox)
+    with pytest.raises(SpecError, match=words):
+        run(site, caches({"name": "sessions", **instance}))
+    assert writes(sandbox, mark) == []
+
+
+def test_what_the_network_and_the_quota_do_not_allow_is_refused(site: dict[str, Any], sandbox: Sandbox) -> None:
+    spec = caches()
+    spec["network"] |= {"zones": 1, "data_ports": [5432]}
+    with pytest.raises(SpecError, match=r"does not hold 6379.*the network has one"):
+        run(site, spec)
+    sandbox.set_quotas("aws", {"elasticache/L-DFE45DF3": 3})
+    with pytest.raises(SpecError, match=r"ElastiCache nodes in us-east-1: the plan adds 4, 0 are in use"):
+        run(site, caches(SESSIONS, {**SESSIONS, "name": "features"}))

@@ -36,8 +36,10 @@ class AuthToken(Credential):
         self._asked_at = 0.0
 
     def give(self, password: str) -> Operation:
-        if self._taken():
-            return DONE  # by a run that died before it could say so; once more would shut the current token out
+        if self._written() is None or self._taken():
+            # The current token is in use already; the pending one was taken by a run that died before it could say so.
+            # A token that is added once more would shut the other one out.
+            return DONE
         self._asked_at = self.session.clock.now()
         self.session.call(
             "elasticache",

@@ -25,6 +25,9 @@ from .gateways import ElasticIp, InternetGateway, NatGateway
 from .iam import Role
 from .nodegroups import NodeGroup
 from .offers import addon_problems, cluster_problems, machine_problems, vcpu_needs, vcpu_use
+from .rds import Instance
+from .rds_backups import Snapshot
+from .rds_offers import database_problems
 from .routes import GatewayEndpoint
 from .vpc import Vpc
 
@@ -64,7 +67,7 @@ def problems(session: Session, planned: Sequence[Planned]) -> list[str]:
     found += [problem for item in clusters for problem in cluster_problems(session, item)]
     addons = [item for item in planned if isinstance(item.resource, Addon) and item.action in _CHANGING]
     # The add-ons of every cluster are there for every version of Kubernetes, unless one of theirs is asked for.
-    found += offer_problems(session, planned) + _cache_nodes(session, planned)
+    found += offer_problems(session, planned) + _cache_nodes(session, planned) + database_problems(session, planned)
     asked = [item for item in addons if item.resource.name not in DEFAULT_ADDONS or item.resource.version]  # type: ignore[attr-defined]
     found += [problem for item in asked for problem in addon_problems(session, item)]
     return found
@@ -111,6 +114,12 @@ def _listed(operation: str, member: str, service: str = "ec2", **filters: Iterab
     return count
 
 
+def _manual_snapshots(session: Session) -> int:
+    """Snapshots that RDS makes by itself do not count."""
+    listed = session.steady(lambda: session.pages("rds", "describe_db_snapshots", "DBSnapshots", SnapshotType="manual"))
+    return len(listed)
+
+
 # Kind, quota, its name, and what counts as used. Codes: AWS General Reference, "Service endpoints and quotas".
 _COUNTED: tuple[tuple[type, tuple[str, str], str, Callable[[Session], int]], ...] = (
     (Vpc, ("vpc", "L-F678F1CE"), "VPCs", lambda session: len(session.steady(lambda: vpcs(session)))),
@@ -132,6 +141,8 @@ _COUNTED: tuple[tuple[type, tuple[str, str], str, Callable[[Session], int]], ...
         "gateway VPC endpoints",
         _listed("describe_vpc_endpoints", "VpcEndpoints", vpc_endpoint_type=["Gateway"]),
     ),
+    (Instance, ("rds", "L-7B6409FD"), "DB instances", _listed("describe_db_instances", "DBInstances", "rds")),
+    (Snapshot, ("rds", "L-272F1212"), "manual DB snapshots", _manual_snapshots),
     (Cluster, ("eks", "L-1194D53C"), "EKS clusters", _listed("list_clusters", "clusters", "eks")),
     (
         EcrRepository,
@@ -146,7 +157,8 @@ def _cache_nodes(session: Session, planned: Sequence[Planned]) -> list[str]:
     """Nodes of caches, counted together in the region."""
     groups = [(item, item.resource) for item in planned if isinstance(item.resource, ReplicationGroup)]
     need = sum(group.settings["Replicas"] + 1 for item, group in groups if item.action is Action.CREATE)
-    need += sum(1 for item, group in groups if item.plan.touches("Replicas") and group.settings["Replicas"])
+    growing = [group for item, group in groups if item.action is Action.UPDATE and item.plan.touches("Replicas")]
+    need += sum(1 for group in growing if group.settings["Replicas"])
 
     def used() -> int:
         return len(session.steady(lambda: listed(session, "nodes")))
