@@ -6,7 +6,19 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-from module_utils._gcp import artifact_registry, compute, gke, iam, kms, nodepools, peering, storage
+from module_utils._gcp import (
+    artifact_registry,
+    compute,
+    gke,
+    iam,
+    kms,
+    memorystore,
+    memorystore_redis,
+    nodepools,
+    peering,
+    service_policies,
+    storage,
+)
 from module_utils._gcp.gke_fields import CLUSTER_UPDATES, WRAPPED
 from module_utils._gcp.nodepools import MACHINE, POOL_UPDATES
 from module_utils._gcp.rest import RestResource
@@ -24,12 +36,24 @@ KINDS: dict[str, type[RestResource]] = {
     r"projects/[^/]+/(locations|zones)/[^/]+/clusters": gke.Cluster,
     r"projects/[^/]+/(locations|zones)/[^/]+/clusters/[^/]+/nodePools": nodepools.NodePool,
     r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys": kms.Key,
-    r"projects/[^/]+/locations/[^/]+/repositories": artifact_registry.Repository,
+    r"artifactregistry/projects/[^/]+/locations/[^/]+/repositories": artifact_registry.Repository,
+    r"memorystore/projects/[^/]+/locations/[^/]+/instances": memorystore.Instance,
+    r"redis/projects/[^/]+/locations/[^/]+/instances": memorystore_redis.RedisInstance,
+    r"networkconnectivity/projects/[^/]+/locations/[^/]+/serviceConnectionPolicies": (
+        service_policies.ServiceConnectionPolicy
+    ),
     r"projects/[^/]+/serviceAccounts": iam.ServiceAccount,
     r"b": storage.Bucket,
 }
 # Where the name of a new object stands in the query.
-NAMED_BY = ("cryptoKeyId", "repositoryId")
+NAMED_BY = ("cryptoKeyId", "repositoryId", "instanceId", "serviceConnectionPolicyId")
+# Services whose collections others have too: theirs begin with the service.
+SHARED_NAMES = ("artifactregistry", "memorystore", "redis", "networkconnectivity")
+# Kinds that say when they are settled, as words and as numbers.
+SETTLED: dict[type[RestResource], tuple[Any, ...]] = {
+    memorystore.Instance: ("ACTIVE", 2),
+    memorystore_redis.RedisInstance: ("READY", 2),
+}
 POLICY = r"projects/[^/:]+"
 CONNECTIONS = "services/servicenetworking.googleapis.com/connections"
 # Verbs behind an object's path, and the body that each stands for.
@@ -49,6 +73,7 @@ VERBS: dict[str, Any] = {
     "updateMaster": lambda body: {"version": body.get("masterVersion")},
     "setAutoscaling": lambda body: body,
     "setManagement": lambda body: body,
+    "upgrade": lambda body: body,
 }
 # What an update request says about the request itself.
 _ENVELOPE = {"clusterId", "nodePoolId", "projectId", "zone", "parent", "etag", "fingerprint", "labelFingerprint"}
@@ -57,8 +82,10 @@ _INVERSE = {name: path for path, name in CLUSTER_UPDATES.items()}
 
 def place(url: str) -> str:
     """The path behind host and API version, without query."""
-    path = urlparse(url).path.lstrip("/")
-    return re.sub(r"^((compute|storage)/)?(v\d\w*|beta|alpha)/", "", path)
+    parsed = urlparse(url)
+    service = (parsed.hostname or "").partition(".")[0]
+    path = re.sub(r"^((compute|storage)/)?(v\d\w*|beta|alpha)/", "", parsed.path.lstrip("/"))
+    return f"{service}/{path}" if service in SHARED_NAMES else path
 
 
 def kind_of(collection: str) -> type[RestResource] | None:
@@ -83,6 +110,7 @@ class GcpAdapter:
     cloud = "gcp"
 
     def __init__(self) -> None:
+        self._unread: dict[str, dict[str, Any]] = {}  # identity -> what masked updates have set since it was read
         self._followed: dict[str, str] = {}  # project -> the member whose grants are followed through its policy
 
     def write(self, exchange: Exchange) -> Write | None:
@@ -109,8 +137,18 @@ class GcpAdapter:
         elif kind is iam.ServiceAccount:
             body = exchange.request.get("serviceAccount", exchange.request)
         else:
-            body = exchange.request
+            body = self._masked(identity, exchange)
         return Write(kind.kind, kind.fields, identity, inner(body)) if body is not None else None
+
+    def _masked(self, identity: str, exchange: Exchange) -> dict[str, Any]:
+        """What an update names in its mask, with what updates before it that nobody has read yet named."""
+        mask = parse_qs(urlparse(exchange.url).query).get("updateMask", [""])[0]
+        if not mask:
+            return dict(exchange.request)
+        members = {part.partition(".")[0] for part in mask.split(",")}
+        named = {name: value for name, value in exchange.request.items() if name in members}
+        self._unread[identity] = self._unread.get(identity, {}) | named
+        return self._unread[identity]
 
     def _creation(self, kind: type[RestResource], collection: str, exchange: Exchange) -> Write | None:
         body: dict[str, Any] = exchange.request
@@ -175,6 +213,9 @@ class GcpAdapter:
             return None
         if issubclass(kind, (gke.Cluster, nodepools.NodePool)) and raw.get("status") != "RUNNING":
             return None
+        if kind in SETTLED and raw.get("state") not in SETTLED[kind]:
+            return None
+        self._unread.pop(f"{collection}/{name}", None)
         return Read(f"{collection}/{name}", kind.values(object.__new__(kind), raw))
 
 
