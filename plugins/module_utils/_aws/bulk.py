@@ -32,7 +32,7 @@ def tags_in_sync(session: Session, arn: str, wanted: Mapping[str, str]) -> dict[
                 "get_resources",
                 "ResourceTagMappingList",
                 TagFilters=owner,
-                ResourceTypeFilters=["s3", "logs:log-group", "ecr:repository", "elasticache"],
+                ResourceTypeFilters=["s3", "logs:log-group", "ecr:repository", "elasticache", "rds:pg", "rds:subgrp"],
             )
         except AuthError:  # a permission that only saves calls
             return {}

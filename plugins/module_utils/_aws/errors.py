@@ -47,6 +47,7 @@ _NOT_FOUND = re.compile(r"NotFound(Exception|Error|Fault)?$|^NoSuch|^404$|\.Unkn
 _CONFLICT = re.compile(
     r"AlreadyExists|ResourceExists|AlreadyOwnedByYou|AlreadyAssociated|DependencyViolation|ResourceInUse|DeleteConflict"
     r"|BucketNotEmpty|\.Duplicate$|\.Conflict$|\.InUse|^InUse|GroupInUse$|^InvalidCacheParameterGroupState"
+    r"|^InvalidDB(Parameter|Subnet)GroupState"
 )
 _BUSY = {
     "IncorrectState",
@@ -60,6 +61,10 @@ _BUSY = {
     "InvalidCacheClusterState",
     "OperationInProgress",
 }
+# RDS says with one code that something is under way and that something can never be.
+_RDS_STATE = re.compile(
+    r"not (currently )?in (the |an )?available state|already being|is not in the available", re.IGNORECASE
+)
 _QUOTA = re.compile(
     r"LimitExceeded|QuotaExceeded|QuotaFor\w+Exceeded|^TooManyBuckets$|MaxVpc|InsufficientFreeAddresses"
 )
@@ -168,6 +173,10 @@ def _class_of(code: str, message: str, status: int) -> type[CloudError]:
         (code in _NOT_YET_CODES and bool(_NOT_YET.search(message)), NotYetConsistent),
         (code in _AUTH or status == 401, AuthError),
         (code in _BUSY, Busy),
+        (
+            code in ("InvalidDBInstanceState", "InvalidDBSnapshotState") and bool(_RDS_STATE.search(message)),
+            Busy,
+        ),
         (
             code in ("ResourceInUseException", "InvalidRequestException", "ConflictException")
             and bool(_RUNNING.search(message)),

@@ -13,7 +13,7 @@ from .client import Session
 from .ecr import REPOSITORIES, repositories
 from .logs import LOG_GROUPS, log_groups
 from .network import cluster_name
-from .store_orphans import caches_there, kept, secrets_there
+from .store_orphans import caches_there, databases_there, kept, secrets_there
 
 # What the nodes of a living cluster bring along; it goes with them.
 _OF_NODES = ("instance", "volume", "network-interface")
@@ -169,6 +169,7 @@ def _in_ecr(session: Session, arns: list[str]) -> set[str]:
 
 
 _CHECKS = {
+    "rds": databases_there,
     "ec2": _in_ec2,
     "kms": _in_kms,
     "eks": _in_eks,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .client import Session
 from .elasticache_lists import listed
+from .rds_lists import instances, parameter_groups, snapshots, subnet_groups
 from .secrets import describe_secret
 
 
@@ -26,11 +27,29 @@ def caches_there(session: Session, arns: list[str]) -> set[str]:
     there: set[str] = set()
     for sort in ("groups", "subnet_groups", "parameter_groups"):
         there |= {str(item.get("ARN")) for item in session.steady(lambda one=sort: listed(session, one)).values()}  # type: ignore[misc]
-    snapshots = session.steady(lambda: listed(session, "snapshots")).values()
+    copies = session.steady(lambda: listed(session, "snapshots")).values()
     there |= {
         str(item.get("ARN"))
-        for item in snapshots
+        for item in copies
         if item.get("SnapshotSource") != "automated" and item.get("SnapshotStatus") != "deleting"
+    }
+    return set(arns) & there
+
+
+def databases_there(session: Session, arns: list[str]) -> set[str]:
+    """Instances, their groups, and snapshots that do not go with their instance."""
+    session.forget(("rds",))
+    there = {
+        str(item["DBInstanceArn"])
+        for item in session.steady(lambda: instances(session)).values()
+        if item["DBInstanceStatus"] != "deleting"
+    }
+    there |= {str(item["DBSubnetGroupArn"]) for item in session.steady(lambda: subnet_groups(session)).values()}
+    there |= {str(item["DBParameterGroupArn"]) for item in session.steady(lambda: parameter_groups(session)).values()}
+    there |= {
+        str(item["DBSnapshotArn"])
+        for item in session.steady(lambda: snapshots(session))
+        if item.get("SnapshotType") == "manual" and item["Status"] != "deleting"
     }
     return set(arns) & there
 
@@ -40,4 +59,7 @@ def kept(arn: str) -> str:
     service, sort = arn.split(":")[2], arn.split(":")[5]
     if service == "elasticache" and sort == "snapshot":
         return "a snapshot stays until somebody deletes it"
+    if service == "rds" and sort == "snapshot":
+        final = "-final-" in arn
+        return f"a {'final snapshot' if final else 'backup'} stays until somebody deletes it"
     return ""
