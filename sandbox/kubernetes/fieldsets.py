@@ -161,18 +161,23 @@ def merge(schema: Schema, live: Any, config: Any) -> Any:
         return merged
     before = {item_element(schema, item): item for item in live}
     wanted = {item_element(schema, item): item for item in config}
-    order = list(before)
+    rest = list(before)
     result: list[Any] = []
-    done = 0
+    emitted: set[str] = set()
+
+    def take_live() -> None:
+        """Items that only the live list has come before what the configuration has next."""
+        while rest and (rest[0] not in wanted or rest[0] in emitted):
+            element = rest.pop(0)
+            if element not in wanted:
+                result.append(before[element])
+
     for element, item in wanted.items():
-        if element in before:
-            position = order.index(element)
-            result += [before[one] for one in order[done:position] if one not in wanted]
-            done = max(done, position + 1)
-            result.append(merge(schema.items, before[element], item))
-        else:
-            result.append(item)
-    return result + [before[one] for one in order[done:] if one not in wanted]
+        take_live()
+        result.append(merge(schema.items, before[element], item) if element in before else item)
+        emitted.add(element)
+    take_live()
+    return result
 
 
 def without(schema: Schema, value: Any, fields: set[Path], path: Path = ()) -> Any:

@@ -72,7 +72,7 @@ class Schema:
     @property
     def is_map(self) -> bool:
         """Whether its keys are the user's own."""
-        return self.kind == "object" and not self.node.get("properties")
+        return self.kind == "object" and bool(self.node.get("additionalProperties"))
 
     def field(self, name: str) -> Schema | None:
         """The schema below key ``name``; None when there may be no such key."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from inspect import getsource
+from pathlib import Path
 
 import pytest
 from kubernetes import client
@@ -55,10 +55,9 @@ def test_every_path_of_the_official_client_is_served(cluster: Running) -> None:
     for group_version in cluster.get("/openapi/v3")["paths"]:
         listed[f"/{group_version}"] = [one["name"] for one in cluster.get(f"/{group_version}")["resources"]]
     wanted = set()
-    for name in dir(client):
-        if re.fullmatch(r"\w+V[12]Api", name):
-            paths = re.findall(r"'(/apis?/[^']*v\d/[^']+)'", getsource(getattr(client, name)))
-            wanted |= {path for path in paths if "/watch/" not in path and not _NOT_SERVED.search(path)}
+    for file in Path(client.__file__).parent.glob("api/*_v[12]_api.py"):
+        paths = re.findall(r"'(/apis?/[^']*v\d/[^']+)'", file.read_text())
+        wanted |= {path for path in paths if "/watch/" not in path and not _NOT_SERVED.search(path)}
     assert len(wanted) > 150
     missing = []
     for path in wanted:

@@ -1,0 +1,233 @@
+"""CustomResourceDefinitions and their objects."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.sandbox.kubernetes_support import Running, eventually, running
+
+_COUNT = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Running]:
+    """One server for the module."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def namespace(cluster: Running) -> str:
+    """A namespace of the test's own."""
+    name = f"space-{next(_COUNT)}"
+    cluster.post("/api/v1/namespaces", {"metadata": {"name": name}})
+    return name
+
+
+_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_MERGE = "application/merge-patch+json"
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "spec": {
+            "type": "object",
+            "required": ["size"],
+            "properties": {
+                "size": {"type": "integer", "minimum": 1, "maximum": 10},
+                "mode": {"type": "string", "enum": ["fast", "safe"], "default": "safe"},
+                "name": {"type": "string", "pattern": "^[a-z]+$", "maxLength": 5},
+                "port": {"x-kubernetes-int-or-string": True},
+                "extra": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+                "note": {"type": "string", "nullable": True},
+                "parts": {
+                    "type": "array",
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["name"],
+                    "items": {
+                        "type": "object",
+                        "required": ["name"],
+                        "properties": {"name": {"type": "string"}, "value": {"type": "string"}},
+                    },
+                },
+            },
+        },
+        "status": {"type": "object", "properties": {"replicas": {"type": "integer"}}},
+    },
+}
+
+
+def _definition(plural: str, kind: str, **version: Any) -> dict[str, Any]:
+    versions = [
+        {
+            "name": "v1",
+            "served": True,
+            "storage": True,
+            "schema": {"openAPIV3Schema": _SCHEMA},
+            "subresources": {
+                "status": {},
+                "scale": {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.replicas"},
+            },
+            "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}],
+            **version,
+        }
+    ]
+    names = {"plural": plural, "kind": kind, "shortNames": [plural[:3]]}
+    spec = {"group": "example.org", "scope": "Namespaced", "names": names, "versions": versions}
+    return {"metadata": {"name": f"{plural}.example.org"}, "spec": spec}
+
+
+def _established(cluster: Running, name: str) -> bool:
+    conditions = cluster.get(f"{_CRDS}/{name}").get("status", {}).get("conditions") or []
+    return {"type": "Established", "status": "True"}.items() <= {
+        key: value for one in conditions if one["type"] == "Established" for key, value in one.items()
+    }.items()
+
+
+@pytest.fixture(scope="module")
+def widgets(cluster: Running) -> str:
+    """The path of a custom resource in the default namespace."""
+    made = cluster.post(_CRDS, _definition("widgets", "Widget"))
+    assert not made["status"]["conditions"]
+    eventually(lambda: _established(cluster, "widgets.example.org"))
+    return "/apis/example.org/v1/namespaces/default/widgets"
+
+
+def _widget(name: str, /, **spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "example.org/v1", "kind": "Widget", "metadata": {"name": name}, "spec": {"size": 1, **spec}}
+
+
+def test_a_definition_is_served(cluster: Running, widgets: str) -> None:
+    """In discovery, by the dynamic client, in OpenAPI, as a table."""
+    shown = cluster.get(f"{_CRDS}/widgets.example.org")
+    assert shown["status"]["acceptedNames"]["listKind"] == "WidgetList"
+    assert shown["status"]["storedVersions"] == ["v1"]
+    listed = {one["name"]: one for one in cluster.get("/apis/example.org/v1")["resources"]}
+    assert (listed["widgets"]["kind"], listed["widgets"]["shortNames"]) == ("Widget", ["wid"])
+    assert {"widgets/status", "widgets/scale"} <= set(listed)
+    found = cluster.dynamic().resources.get(api_version="example.org/v1", kind="Widget")
+    assert found.create(_widget("dynamic"), namespace="default").spec.mode == "safe"
+    document = cluster.get("/openapi/v3/apis/example.org/v1")
+    assert "org.example.v1.Widget" in document["components"]["schemas"]
+    table = cluster.get(widgets, Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    assert [one["name"] for one in table["columnDefinitions"]] == ["Name", "Size"]
+
+
+def test_objects_are_pruned_and_defaulted(cluster: Running, widgets: str) -> None:
+    """Unknown fields go, with a warning; known ones get their default; free ones stay."""
+    body = _widget("pruned", typo=1, extra={"anything": {"goes": True}}, note=None, port="80%")
+    made = cluster.request("POST", widgets, body)
+    assert made.body["spec"] == {
+        "size": 1,
+        "mode": "safe",
+        "extra": {"anything": {"goes": True}},
+        "note": None,
+        "port": "80%",
+    }
+    assert made.warnings == ['299 - "unknown field \\"spec.typo\\""']
+    strict = cluster.request("POST", f"{widgets}?fieldValidation=Strict", _widget("strict", typo=1))
+    assert (strict.code, 'unknown field "spec.typo"' in strict.body["message"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "reason", "words"),
+    [
+        ({"size": 0}, "spec.size", "FieldValueInvalid", "spec.size in body should be greater than or equal to 1"),
+        ({"size": 11}, "spec.size", "FieldValueInvalid", "should be less than or equal to 10"),
+        ({"size": "x"}, "spec.size", "FieldValueTypeInvalid", 'must be of type integer: "string"'),
+        ({"mode": "slow"}, "spec.mode", "FieldValueNotSupported", 'supported values: "fast", "safe"'),
+        ({"name": "A"}, "spec.name", "FieldValueInvalid", "spec.name in body should match '^[a-z]+$'"),
+        ({"name": "abcdef"}, "spec.name", "FieldValueTooLong", "may not be more than 5 bytes"),
+        ({"port": True}, "spec.port", "FieldValueTypeInvalid", "must be of type integer,string"),
+        ({"parts": [{"value": "x"}]}, "spec.parts[0].name", "FieldValueRequired", "Required value"),
+    ],
+)
+def test_the_schema_is_enforced(
+    cluster: Running, widgets: str, spec: dict[str, Any], field: str, reason: str, words: str
+) -> None:
+    """422 with the path and the rule."""
+    refused = cluster.request("POST", widgets, _widget("bad", **spec))
+    assert (refused.code, refused.body["details"]["kind"]) == (422, "Widget")
+    cause = refused.body["details"]["causes"][0]
+    assert (cause["field"], cause["reason"]) == (field, reason)
+    assert words in cause["message"]
+
+
+def test_required_fields(cluster: Running, widgets: str) -> None:
+    """Missing in an object that is there."""
+    refused = cluster.request("POST", widgets, {"metadata": {"name": "none"}, "spec": {}})
+    assert refused.body["message"] == 'Widget.example.org "none" is invalid: spec.size: Required value'
+
+
+def test_custom_objects_are_applied_by_key(cluster: Running, widgets: str) -> None:
+    """List keys of the schema; no strategic patches; generation; status apart; scale."""
+    path = f"{widgets}/applied"
+    first = _widget("applied", parts=[{"name": "a", "value": "1"}])
+    assert cluster.apply(path, first, manager="one").code == 201
+    assert cluster.apply(path, _widget("applied", parts=[{"name": "b"}]), manager="two").code == 200
+    shown = cluster.get(path)
+    assert [one["name"] for one in shown["spec"]["parts"]] == ["a", "b"]
+    assert shown["metadata"]["generation"] == 2
+    again = cluster.apply(path, first, manager="one").body
+    assert again == shown
+    refused = cluster.request("PATCH", path, {}, media="application/strategic-merge-patch+json")
+    assert refused.code == 415
+    scaled = cluster.request("PATCH", f"{path}/scale", {"spec": {"replicas": 5}}, media=_MERGE)
+    assert (scaled.code, cluster.get(path)["spec"]["size"]) == (200, 5)
+    status = cluster.request("PATCH", f"{path}/status", {"status": {"replicas": 3}}, media=_MERGE).body
+    assert (status["status"], status["metadata"]["generation"]) == ({"replicas": 3}, 3)
+
+
+def test_definitions_that_are_refused(cluster: Running) -> None:
+    """Not structural, two storage versions, a name that does not fit; kinds that are taken are not accepted."""
+    loose = _definition("loose", "Loose", schema={"openAPIV3Schema": {"type": "object", "properties": {"spec": {}}}})
+    refused = cluster.request("POST", _CRDS, loose)
+    assert refused.body["details"]["causes"][0]["field"].endswith("openAPIV3Schema.properties[spec].type")
+    misnamed = _definition("others", "Other")
+    misnamed["metadata"]["name"] = "wrong.example.org"
+    assert "must be spec.names.plural" in cluster.request("POST", _CRDS, misnamed).body["message"]
+    without = _definition("stores", "Store", storage=False)
+    assert "exactly one version marked as storage" in cluster.request("POST", _CRDS, without).body["message"]
+    cluster.post(_CRDS, _definition("gadgets", "Gadget"))
+    eventually(lambda: _established(cluster, "gadgets.example.org"))
+    cluster.post(_CRDS, _definition("copies", "Gadget"))
+
+    def conditions() -> Any:
+        return cluster.get(f"{_CRDS}/copies.example.org")["status"].get("conditions")
+
+    found = {one["type"]: one for one in eventually(conditions)}
+    assert (found["NamesAccepted"]["status"], found["NamesAccepted"]["reason"]) == ("False", "KindConflict")
+    assert cluster.request("GET", "/apis/example.org/v1/copies").code == 404
+
+
+def test_several_versions(cluster: Running) -> None:
+    """Stored as one, shown as each."""
+    body = _definition("trees", "Tree")
+    body["spec"]["versions"].append({**body["spec"]["versions"][0], "name": "v1beta1", "storage": False})
+    cluster.post(_CRDS, body)
+    eventually(lambda: _established(cluster, "trees.example.org"))
+    base = "/apis/example.org/{}/namespaces/default/trees"
+    made = cluster.post(base.format("v1beta1"), {"metadata": {"name": "oak"}, "spec": {"size": 2}})
+    assert made["apiVersion"] == "example.org/v1beta1"
+    assert cluster.get(base.format("v1") + "/oak")["apiVersion"] == "example.org/v1"
+    assert cluster.get(base.format("v1beta1"))["items"][0]["apiVersion"] == "example.org/v1beta1"
+
+
+def test_a_definition_takes_its_objects_along(cluster: Running) -> None:
+    """Gone when the last of them is; the path is a 404 afterwards."""
+    cluster.post(_CRDS, _definition("leaves", "Leaf"))
+    eventually(lambda: _established(cluster, "leaves.example.org"))
+    base = "/apis/example.org/v1/namespaces/default/leaves"
+    meta = {"name": "held", "finalizers": ["example.org/slow"]}
+    cluster.post(base, {"metadata": meta, "spec": {"size": 1}})
+    cluster.post(base, {"metadata": {"name": "free"}, "spec": {"size": 1}})
+    cluster.request("DELETE", f"{_CRDS}/leaves.example.org")
+    eventually(lambda: cluster.request("GET", f"{base}/free").code == 404)
+    terminating = cluster.get(f"{_CRDS}/leaves.example.org")["status"]["conditions"]
+    assert "Terminating" in [one["type"] for one in terminating]
+    cluster.request("PATCH", f"{base}/held", {"metadata": {"finalizers": None}}, media=_MERGE)
+    eventually(lambda: cluster.request("GET", f"{_CRDS}/leaves.example.org").code == 404)
+    assert cluster.request("GET", base).code == 404
