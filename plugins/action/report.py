@@ -36,6 +36,7 @@ class ActionModule(ActionBase):
                 "result": {"type": "dict", "required": True},
                 "directory": {"type": "path"},
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+                "subject": {"type": "str", "choices": ["site", "backup", "restore"], "default": "site"},
                 "run": {"type": "str"},
             }
         )
@@ -45,6 +46,7 @@ class ActionModule(ActionBase):
             host=(task_vars or {}).get("inventory_hostname", ""),
             state=arguments["state"],
             check=self._task.check_mode,
+            subject=arguments["subject"],
         )
         display.display(f"\n{recap(report)}\n")
         files = _write(Path(arguments["directory"]).expanduser(), report) if arguments["directory"] else []
@@ -65,9 +67,13 @@ def _write(directory: Path, report: dict[str, Any]) -> list[str]:
     """Write the files; their paths. Raises AnsibleActionFail where the directory cannot be written."""
     try:
         with reports.locked(directory):
+            about = "" if report["subject"] == "site" else f"-{report['subject']}"
             if report["mode"] == "plan":
-                paths = [directory / "plan.json"]
+                paths = [directory / f"plan{about}.json"]
                 reports.add_to_plan(paths[0], report)
+            elif about:
+                paths = [directory / f"{report['site']['name']}{about}.json"]
+                reports.write_json(paths[0], report)
             else:
                 paths = [directory / f"{report['site']['name']}.json", directory / "timeline.html"]
                 reports.write_json(paths[0], report)

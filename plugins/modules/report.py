@@ -31,6 +31,14 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  subject:
+    description:
+      - What the run was about, which is the module whose result it is.
+      - Reports of V(backup) and V(restore) are named C(<site>-backup.json) and C(<site>-restore.json), and have no
+        picture.
+    type: str
+    choices: [site, backup, restore]
+    default: site
   run:
     description: Reports with the same name belong together. The default is one name per run of C(ansible-playbook).
     type: str

@@ -17,7 +17,13 @@ _INDENT = "  "
 _KIND = 36
 _MARKS = {"create": "+", "update": "~", "replace": "!", "delete": "-", "none": " "}
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
-_HEADS = {"plan": "plan, nothing was changed", "apply": "rolled out", "destroy": "destroyed"}
+_HEADS = {
+    "plan": "plan, nothing was changed",
+    "apply": "rolled out",
+    "destroy": "destroyed",
+    "backup": "backed up",
+    "restore": "restored",
+}
 _VALUE = 44
 
 
@@ -29,6 +35,8 @@ def recap(report: Mapping[str, Any]) -> str:
     if report["mode"] == "apply" and not report["failed"]:
         lines += [cut(line, WIDTH) for line in _standing(report["outputs"])]
     lines += _orphans(report)
+    if not report["failed"]:
+        lines += {"backup": _stores, "restore": _restored}.get(report["subject"], lambda details: [])(report["details"])
     return "\n".join(lines)
 
 
@@ -116,6 +124,33 @@ def _standing(outputs: Mapping[str, Any]) -> Iterator[str]:
     for name, bucket in outputs.get("object_store", {}).get("buckets", {}).items():
         place = bucket.get("url") or bucket.get("name", "") if isinstance(bucket, Mapping) else bucket
         yield f"{_INDENT}bucket   {name}  {place}"
+
+
+def _stores(details: Mapping[str, Any]) -> list[str]:
+    """How fresh the backups are."""
+    lines: list[str] = []
+    for store in details["stores"] or []:
+        age = store["age_seconds"]
+        newest = "nothing to restore" if age is None else f"restorable to {duration(age)} ago"
+        kept = f", kept {store['retention_days']} days" if store["exists"] and store["retention_days"] else ""
+        verdict = {True: ", within the objective", False: ", NOT WITHIN THE OBJECTIVE", None: ""}[store["within_rpo"]]
+        lines += _wrap(f"{store['capability']} {store['name']}: {newest}{kept}{verdict}", _INDENT)
+    return lines
+
+
+def _restored(details: Mapping[str, Any]) -> list[str]:
+    """What came back, how old it is, how long it took, and how that is known."""
+    lines = []
+    if details["restored_to"]:
+        lines.append(f"data of {details['restored_to']}, {duration(details['data_age_seconds'])} old at the beginning")
+    if details["restore_seconds"] is not None:
+        lines.append(f"took {duration(details['restore_seconds'])} until it answered")
+    if details["verification"]:
+        lines.append(f"{'verified' if details['verified'] else 'NOT VERIFIED'} {details['verification']}")
+    if details["promoted"]:
+        kept = f", its predecessor is {details['former']}" if details["former"] else ""
+        lines.append(f"promoted{kept}")
+    return [line for text in lines for line in _wrap(text, _INDENT)]
 
 
 def _orphans(report: Mapping[str, Any]) -> list[str]:

@@ -15,24 +15,40 @@ from typing import Any
 
 VERSION = 1
 ACTIONS = ("create", "update", "replace", "delete")
+# What the results of some modules tell beside their objects.
+DETAILS = {
+    "backup": ("stores", "within_rpo"),
+    "restore": (
+        "restored_to",
+        "data_age_seconds",
+        "restore_seconds",
+        "verified",
+        "verification",
+        "promoted",
+        "former",
+    ),
+}
 
 
-def site_report(result: Mapping[str, Any], *, run: str, host: str, state: str, check: bool) -> dict[str, Any]:
+def site_report(
+    result: Mapping[str, Any], *, run: str, host: str, state: str, check: bool, subject: str = "site"
+) -> dict[str, Any]:
     """One site's report from the result of a module of this collection.
 
     A result that is only a message (the module could not start) gives a report with nothing in it but that.
-    mode: plan | apply | destroy.
+    subject: site | backup | restore. mode: plan | apply | destroy | backup | restore.
     """
     resources = list(result.get("resources") or [])
     message = result.get("msg", "")
-    if "resources" not in result and not message:
+    if not message and not {"resources", "stores"} & result.keys():
         # Whatever happened, it was no run: that must never look like one with nothing to do.
         message = f"The module gave no result. {result.get('failed_when_suppressed_exception', '')}".strip()
     failed = bool(result.get("failed")) or bool(message)
     return {
         "version": VERSION,
         "run": run,
-        "mode": "plan" if check else "destroy" if state == "absent" else "apply",
+        "subject": subject,
+        "mode": "plan" if check else _MODES[state] if subject == "site" else subject,
         "state": state,
         "check": check,
         "site": {"name": host, **(result.get("site") or {})},
@@ -46,7 +62,11 @@ def site_report(result: Mapping[str, Any], *, run: str, host: str, state: str, c
         "outputs": result.get("outputs") or {},
         "orphans": result.get("orphans"),
         "kept": result.get("kept"),
+        "details": {name: result.get(name) for name in DETAILS.get(subject, ())},
     }
+
+
+_MODES = {"present": "apply", "absent": "destroy"}
 
 
 def counts(resources: list[dict[str, Any]]) -> dict[str, int]:

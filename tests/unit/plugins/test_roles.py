@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from module_utils._day_two import TAKES as DAY_TWO
+from module_utils._day_two import arguments as day_two_arguments
 from module_utils._module import CAPABILITIES, arguments
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
@@ -14,7 +16,7 @@ ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 def options(role: str) -> dict[str, Any]:
     specs = yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())
-    return dict(specs["argument_specs"]["main"]["options"])
+    return {name: option for entry in specs["argument_specs"].values() for name, option in entry["options"].items()}
 
 
 @pytest.mark.parametrize("role", list(CAPABILITIES))
@@ -33,6 +35,15 @@ def test_the_site_role_passes_every_option_of_the_module() -> None:
     task = block["block"][0]["multicloud.platform.site"]
     # progress_file: the action plugin makes one of its own
     assert set(task) == set(arguments("site")) - {"progress_file"}
+
+
+@pytest.mark.parametrize("module", list(DAY_TWO))
+def test_the_day_two_tasks_pass_every_option(module: str) -> None:
+    # progress_file: the action plugin makes one of its own
+    path = ROLES / "site" / "tasks" / f"{module.removesuffix('_info')}.yml"
+    tasks = yaml.safe_load(path.read_text())[0]["block"]
+    passed = next(task[f"multicloud.platform.{module}"] for task in tasks if f"multicloud.platform.{module}" in task)
+    assert set(passed) == set(day_two_arguments(module)) - {"progress_file"}
 
 
 def test_defaults_of_the_site_role_are_documented() -> None:

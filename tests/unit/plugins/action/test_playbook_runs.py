@@ -12,7 +12,9 @@ import pytest
 
 from ..conftest import Playbooks
 
-ROLLOUT, PLAN, DESTROY = (f"multicloud.platform.{name}" for name in ("site", "plan", "destroy"))
+ROLLOUT, PLAN, DESTROY, BACKUP, RESTORE = (
+    f"multicloud.platform.{name}" for name in ("site", "plan", "destroy", "backup", "restore")
+)
 SITES = ("aws-dev", "gcp-dev", "azure-dev")
 
 
@@ -208,3 +210,61 @@ def test_live_lines_can_be_turned_off(playbooks: Playbooks) -> None:
     assert run.returncode == 0
     assert "created        fake.vpc" not in run.stdout
     assert "+ create   fake.vpc" in run.stdout
+
+
+@pytest.fixture
+def stores(playbooks: Playbooks) -> Playbooks:
+    """Three sites with a database each."""
+    playbooks.inventory["all"]["vars"]["database_servers"] = [{"name": "main"}]
+    playbooks.inventory["all"]["vars"]["cache_instances"] = [{"name": "sessions"}]
+    rollout = playbooks.run(ROLLOUT)
+    assert rollout.returncode == 0, rollout.stdout
+    return playbooks
+
+
+def test_back_up_all_sites_and_bring_one_back(stores: Playbooks) -> None:
+    backup = stores.run(BACKUP, "-e", "platform_rpo_minutes=60", "-e", "platform_rpo_required=true")
+    assert backup.returncode == 0, backup.stdout
+    labels = {report(stores, f"{site}-backup")["outputs"]["label"] for site in SITES}
+    assert len(labels) == 1  # one label for the whole platform
+    label = labels.pop()
+    found = report(stores, "aws-dev-backup")
+    assert found["mode"] == "backup"
+    assert found["details"]["within_rpo"] is True
+    assert "backed up" in backup.stdout
+    assert re.search(r"database main: restorable to \S+ ago, kept 7 days, within the objective", backup.stdout)
+    assert recap(stores.run(BACKUP, "-e", f"backup_label={label}").stdout)["aws-dev"]["changed"] == 0
+    assert report(stores, "aws-dev")["mode"] == "apply"  # the rollout's report stays
+
+    unsaid = stores.run(RESTORE, "--limit", "aws-dev", "-e", "restore_server=main")
+    assert unsaid.returncode == 2
+    assert "-e restore_as=<name of the new server>" in unsaid.stdout
+    words = ("-e", "restore_server=main", "-e", "restore_as=main-restored", "-e", f"restore_label={label}")
+    restore = stores.run(RESTORE, "--limit", "aws-dev", *words, "-e", "restore_promote=true")
+    assert restore.returncode == 0, restore.stdout
+    assert "verified main answers as version 16.4" in restore.stdout
+    assert "promoted, its predecessor is main-before-main-restored" in restore.stdout
+    done = report(stores, "aws-dev-restore")
+    assert done["details"]["promoted"] is True
+    assert done["details"]["restore_seconds"] >= 0
+    assert done["details"]["data_age_seconds"] >= 0
+    again = stores.run(ROLLOUT)
+    assert {host: counts["changed"] for host, counts in recap(again.stdout).items()} == dict.fromkeys(SITES, 0)
+
+
+def test_an_objective_that_is_missed_fails_when_asked_to(stores: Playbooks) -> None:
+    stores.inventory["all"]["vars"]["database_servers"].append({"name": "never-made"})
+    look = ("-e", "backup_take=false", "-e", "platform_rpo_minutes=60", "--limit", "aws-dev")
+    told = stores.run(BACKUP, *look)
+    assert told.returncode == 0, told.stdout
+    assert "database never-made: nothing to restore, NOT WITHIN THE OBJECTIVE" in told.stdout
+    failed = stores.run(BACKUP, *look, "-e", "platform_rpo_required=true")
+    assert failed.returncode == 2
+    assert "More than 60 minutes would be lost of: never-made." in failed.stdout
+
+
+def test_a_backup_that_fails_is_told(stores: Playbooks) -> None:
+    run = stores.run(BACKUP, "-e", "backup_label=NOT_LEGAL", "--limit", "aws-dev")
+    assert run.returncode == 2
+    assert "label: 'NOT_LEGAL' must be 1 to 40" in run.stdout.replace("\n  ", " ")
+    assert report(stores, "aws-dev-backup")["failed"]

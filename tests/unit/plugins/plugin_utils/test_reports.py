@@ -296,3 +296,29 @@ def test_stores_stand_in_the_table(reports: Any, recap: Any) -> None:
         "  registry registry.example/mlp",
         "  secrets  a, b",
     ]
+
+
+def test_a_restore_that_proves_nothing_says_so(reports: Any, recap: Any) -> None:
+    facts = {
+        "restored_to": "2026-01-31T08:10:00+00:00",
+        "data_age_seconds": 300,
+        "restore_seconds": 612.4,
+        "verified": False,
+        "verification": "PostgreSQL at 10.0.0.5:5432: no route to host",
+        "promoted": False,
+        "former": None,
+    }
+    made = reports.site_report(
+        result([item("main-restored")], **facts),
+        run="r",
+        host="aws-dev",
+        state="present",
+        check=False,
+        subject="restore",
+    )
+    assert (made["mode"], made["details"]) == ("restore", facts)
+    assert recap(made).splitlines()[-3:] == [
+        "  data of 2026-01-31T08:10:00+00:00, 5m00s old at the beginning",
+        "  took 10m12s until it answered",
+        "  NOT VERIFIED PostgreSQL at 10.0.0.5:5432: no route to host",
+    ]
