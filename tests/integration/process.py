@@ -1,6 +1,7 @@
 """One rollout as a process of its own, so that it can be killed: `python -m tests.integration.process < request`.
 
-The request is JSON: {site, capabilities, options}. The report goes to standard output.
+The request is JSON: {site, capabilities, options, look}. The report goes to standard output; with look: true it holds
+under that name what a plan finds afterwards, orphans included.
 """
 
 from __future__ import annotations
@@ -52,7 +53,11 @@ def main() -> int:
     report = execute(
         sites.wanted(request["site"], request["capabilities"]), sites.options(**request.get("options", {}))
     )
-    json.dump({**report.as_dict(), "failed": report.summary()}, sys.stdout)
+    answer = {**report.as_dict(), "failed": report.summary()}
+    if request.get("look"):
+        wanted = sites.wanted(request["site"], request["capabilities"])
+        answer["look"] = execute(wanted, sites.options(check=True, find_orphans=True)).as_dict()
+    json.dump(answer, sys.stdout)
     return 0
 
 

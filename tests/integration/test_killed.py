@@ -34,10 +34,10 @@ def test_a_killed_run_is_finished_by_the_next(cloud: str, sandbox: Sandbox, site
         time.sleep(moments.uniform(0.1, 0.95) * whole)
         victim.kill()
         victim.communicate()
-        rerun = process.finish(process.start(request, environment))
+        rerun = process.finish(process.start({**request, "look": True}, environment))
         assert not rerun["failed"], rerun["failed"]
         assert _objects(rerun) == objects
-        look = process.finish(process.start({**request, "options": {"check": True, "find_orphans": True}}, environment))
+        look = rerun["look"]
         assert not look["changed"], [entry for entry in look["resources"] if entry["action"] != "none"]
         assert look["orphans"] == [], "made twice, or left over"
 
