@@ -213,6 +213,8 @@ class PostgresBuilder:
 
         if not self.credential.settled:
             raise NotYetKnown(f"{self.credential.key}: the password in use")
+        if str(at(self.server.raw, "properties.state")).lower() in ("stopped", "stopping"):
+            raise NotYetKnown(f"{self.server.key}: what is in it, while it is stopped")
         host = self.server.known("host")
         return PostgresServer(Endpoint(host, PORT, self.site.ca_bundle), str(self.server.known("admin")), password)
 
