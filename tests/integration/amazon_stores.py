@@ -11,6 +11,8 @@ from unittest import mock
 
 import boto3
 import urllib3.connectionpool
+from module_utils import _backup
+from module_utils._backup import Stores
 from module_utils._engine.plan import Action
 from module_utils._engine.report import Report
 from module_utils._run import execute
@@ -33,6 +35,22 @@ def run(site: dict[str, Any], parts: dict[str, Any], *, refers: Iterable[str] = 
     report = execute(wanted, sites.options(**options))
     assert not report.failed, report.summary()
     return report
+
+
+def _stores(site: dict[str, Any], parts: dict[str, Any]) -> Stores:
+    wanted = sites.wanted(site, parts)
+    return Stores(wanted.site, wanted.database, wanted.cache)
+
+
+def back_up(site: dict[str, Any], parts: dict[str, Any], label: str) -> Report:
+    report = _backup.back_up(_stores(site, parts), label, sites.options())
+    assert not report.failed, report.summary()
+    return report
+
+
+def told(site: dict[str, Any], parts: dict[str, Any]) -> list[dict[str, Any]]:
+    """What can be brought back of each store."""
+    return _backup.look(_stores(site, parts), None, retry_timeout=60).stores
 
 
 def acts(report: Report) -> dict[str, str]:

@@ -10,7 +10,19 @@ import pytest
 from module_utils._engine.errors import SpecError
 
 from sandbox.fixture import Sandbox
-from tests.integration.amazon_stores import BASE, REGION, SESSIONS, acts, amazon, caches, run, seen, writes
+from tests.integration.amazon_stores import (
+    BASE,
+    REGION,
+    SESSIONS,
+    acts,
+    amazon,
+    back_up,
+    caches,
+    run,
+    seen,
+    told,
+    writes,
+)
 
 
 @pytest.fixture
@@ -374,3 +386,38 @@ def test_what_the_network_and_the_quota_do_not_allow_is_refused(site: dict[str, 
     sandbox.set_quotas("aws", {"elasticache/L-DFE45DF3": 3})
     with pytest.raises(SpecError, match=r"ElastiCache nodes in us-east-1: the plan adds 4, 0 are in use"):
         run(site, caches(SESSIONS, {**SESSIONS, "name": "features"}))
+
+
+def test_backups_by_label_and_what_can_be_brought_back(site: dict[str, Any], sandbox: Sandbox, client: Any) -> None:
+    spec = caches({**SESSIONS, "persistence": "snapshots"}, {"name": "features", "high_availability": False})
+    run(site, spec)
+    made = back_up(site, spec, "before-upgrade")
+    assert list(acts(made).values()) == ["create"]
+    assert "features: with persistence: none" in made.warnings[0]
+    (snapshot,) = client("elasticache").describe_snapshots(SnapshotSource="user")["Snapshots"]
+    assert made.outputs == {"label": "before-upgrade", "cache": {"sessions": snapshot["ARN"]}}
+    mark = seen(sandbox)
+    assert acts(back_up(site, spec, "before-upgrade")) == {}
+    assert writes(sandbox, mark) == []
+    tags = client("elasticache").list_tags_for_resource(ResourceName=snapshot["ARN"])["TagList"]
+    assert {"Key": "managed-by", "Value": "multicloud-platform"} in tags
+    found = run(site, spec, find_orphans=True)
+    assert (found.orphans, [each["id"] for each in found.kept or ()]) == ([], [snapshot["ARN"]])
+    sandbox.advance("aws", 86400)
+    for _ in range(100):
+        sessions, features = told(site, spec)
+        if all(each["status"] == "ready" for each in sessions["backups"]) and len(sessions["backups"]) == 2:
+            break
+        time.sleep(0.1)
+    assert (sessions["name"], sessions["exists"], sessions["retention_days"]) == ("sessions", True, 7)
+    automatic, manual = sessions["backups"]
+    assert (automatic["kind"], automatic["label"], automatic["status"]) == ("automatic", "", "ready")
+    assert (manual["kind"], manual["label"], manual["expires"]) == ("manual", "before-upgrade", None)
+    assert sessions["newest"] == automatic["taken"]
+    assert (features["exists"], features["backups"]) == (True, [])
+    with pytest.raises(SpecError, match="none does not exist, so there is nothing to back up"):
+        back_up(site, caches({"name": "none", "persistence": "snapshots"}), "x")
+    gone = run(site, spec, state="absent", find_orphans=True)
+    assert (gone.orphans, [each["id"] for each in gone.kept or ()]) == ([], [snapshot["ARN"]])
+    sessions, _features = told(site, spec)
+    assert (sessions["exists"], [each["label"] for each in sessions["backups"]]) == (False, ["before-upgrade"])

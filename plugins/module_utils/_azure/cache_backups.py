@@ -143,14 +143,9 @@ def backups(groups: Groups, label: str, spec: Cache) -> Built:
     session = groups.session
     resources: list[Resource] = []
     made: dict[str, CacheBackup] = {}
-    left_out = []
+    wanted, left_out = spec.to_back_up()
     account = _account(groups)
-    for item in spec.instances:
-        if item.state == "absent":
-            continue
-        if item.persistence == "none":
-            left_out.append(f"cache.instances.{item.name}: with persistence: none it may lose what it holds, always.")
-            continue
+    for item in wanted:
         name = physical_name(groups, item.name)
         cluster = FoundCluster(session, name, _nowhere(session, name), dict, managed=False)
         made[item.name] = CacheBackup(session, item.name, label, account, cluster)

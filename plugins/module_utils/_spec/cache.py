@@ -94,6 +94,16 @@ class Cache:
         check(problems)
         return dataclasses.replace(self, instances=resolved)
 
+    def to_back_up(self) -> tuple[list[CacheInstance], list[str]]:
+        """The caches whose content is backed up on demand, and why that of others is not, as sentences."""
+        wanted = [item for item in self.instances if item.state == "present"]
+        left_out = [
+            f"cache.instances.{item.name}: with persistence: none it may lose what it holds, always."
+            for item in wanted
+            if item.persistence == "none"
+        ]
+        return [item for item in wanted if item.persistence != "none"], left_out
+
 
 def _resolve(item: CacheInstance, site: Site) -> CacheInstance:
     available, retention = item.high_availability, item.snapshot_retention_days
