@@ -104,6 +104,23 @@ def test_clusters_grow_and_never_shrink(client: Any) -> None:
         client.redis_enterprise.begin_update(GROUP, "cache", {"properties": {"highAvailability": "Disabled"}})
 
 
+def test_an_empty_object_takes_a_customer_key_away(client: Any) -> None:
+    key = {
+        "keyEncryptionKeyUrl": "https://vault.vault.azure.net/keys/caches/0123456789abcdef0123456789abcdef",
+        "keyEncryptionKeyIdentity": {"identityType": "userAssignedIdentity"},
+    }
+    make(client)
+    clusters = client.redis_enterprise
+    secured = {"properties": {"encryption": {"customerManagedKeyEncryption": key}}}
+    clusters.begin_update(GROUP, "cache", secured).result()
+    found = clusters.get(GROUP, "cache").encryption.customer_managed_key_encryption
+    assert found.key_encryption_key_url == key["keyEncryptionKeyUrl"]
+
+    clusters.begin_update(GROUP, "cache", {"properties": {"encryption": {"customerManagedKeyEncryption": {}}}}).result()
+
+    assert clusters.get(GROUP, "cache").encryption.customer_managed_key_encryption is None
+
+
 def test_the_sizes_to_scale_to_are_listed(client: Any) -> None:
     make(client)
 

@@ -114,6 +114,10 @@ class Clusters(CacheKind):
         document = merged(previous.document, body)
         if "tags" in body:
             document["tags"] = body["tags"]
+        secured = (body.get("properties") or {}).get("encryption") or {}
+        if "customerManagedKeyEncryption" in secured and not secured["customerManagedKeyEncryption"]:
+            # "Set this to an empty object to use Microsoft-managed key encryption" (the SDK's model).
+            document["properties"] = {**document["properties"], "encryption": {}}
         self._check_change(previous, document)
         return document
 
