@@ -20,7 +20,6 @@ from typing import Any, Protocol
 import pytest
 from module_utils._engine.apply import converge
 from module_utils._engine.clock import Clock
-from module_utils._engine.credential import GeneratedValue
 from module_utils._engine.graph import Graph
 from module_utils._engine.plan import Action
 from module_utils._engine.report import Entry, Report
@@ -192,8 +191,9 @@ def remove_target(world: World, case: Case) -> None:
     environment = world.environment()
     graph = Graph(case.build(environment))
     resource = target_in(graph, case, environment)
-    if isinstance(resource, GeneratedValue):
-        resource = graph.resources[resource.place.key]  # a value is removed with its place, never by itself
+    place = getattr(resource, "place", None)
+    if resource.inside and isinstance(place, Resource):
+        resource = graph.resources[place.key]  # a value is removed with its place, never by itself
     if resource.lasting:
         pytest.skip("belongs to the account and is never deleted")
     resource.present = False

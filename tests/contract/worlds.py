@@ -21,6 +21,7 @@ from module_utils._spec.site import Site
 
 from sandbox.core.connection import AWS_ACCOUNT, AWS_REGION, AZURE_SUBSCRIPTION, GCP_PROJECT
 from sandbox.fixture import Sandbox
+from tests.sandbox.azure_support import Subscription
 
 from .harness import Environment, Killed, World, carried_out
 from .memory import MemoryWorld
@@ -35,6 +36,8 @@ SITES: dict[str, dict[str, Any]] = {
     },
 }
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
+# Resource providers that a fresh subscription is not registered with.
+PROVIDERS = ("Microsoft.Cache", "Microsoft.ContainerRegistry", "Microsoft.DBforPostgreSQL", "Microsoft.Sql")
 SERVICES = ("artifactregistry", "containerscanning", "memorystore", "redis", "secretmanager", "sqladmin")
 
 
@@ -79,6 +82,7 @@ class SandboxWorld:
         self.clock = SandboxClock(self.sandbox, cloud)
         self._seen: list[dict[str, Any]] = []
         self._clients: dict[Any, Any] = {}
+        self._subscription: Subscription | None = None
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
@@ -94,6 +98,11 @@ class SandboxWorld:
         if self.cloud == "gcp":
             self.sandbox.set_profile("instant", cloud=self.cloud)
             self._switch_on()
+        if self.cloud == "azure":
+            self.sandbox.set_profile("instant", cloud=self.cloud)
+            self._subscription = self._subscription or Subscription(self.sandbox)
+            for namespace in PROVIDERS:
+                self._subscription.resources.providers.register(namespace)
         self.sandbox.set_profile("realistic" if waits else "instant", scale=1.0, cloud=self.cloud)
 
     def _switch_on(self) -> None:

@@ -100,11 +100,13 @@ class Client:
 
     def token(self, scope: str) -> str:
         """A token of the same principal for another service. Never to be shown."""
-        from azure.core.exceptions import AzureError
+        from azure.core.exceptions import AzureError, ClientAuthenticationError
 
         try:
             return str(self._credential().get_token(scope).token)
         except (AzureError, ValueError) as error:
+            if isinstance(error, ClientAuthenticationError):
+                self._forget()  # as in `_exchange`
             raise from_exception(error) from error
 
     def principal(self) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._engine.fields import IMMUTABLE, MUTABLE, Field, Mode
+from .._engine.fields import MUTABLE, Field, Mode
 from .arm import ArmResource
 from .fields import TRACKED, ArmFields, canonical
 from .session import Session
@@ -53,12 +53,11 @@ class ZoneGroup(ArmResource):
     type = "Microsoft.Network/privateEndpoints/privateDnsZoneGroups"
     tracked = False
     inner = True
+    whole = True
     fields = ArmFields(
         {
             "properties": MUTABLE,
             "properties.privateDnsZoneConfigs": Field(key="name"),
             "properties.privateDnsZoneConfigs[].properties.privateDnsZoneId": Field(normalise=canonical),
-            "properties.privateDnsZoneConfigs[].properties.recordSets": IMMUTABLE,
         }
     )
-    read_only = frozenset({"recordsets"})
