@@ -32,7 +32,7 @@ class Google:
         self.credentials = service_account.Credentials.from_service_account_file(key_file, scopes=SCOPES)
 
     def __call__(self, api: str) -> Any:
-        options = {"api_endpoint": f"{self.url}/{api}/{'compute/v1/' if api == 'compute' else ''}"}
+        options = {"api_endpoint": f"{self.url}/{api}/{f'{api}/v1/' if api in ('compute', 'storage') else ''}"}
         return discover(api, "v1", credentials=self.credentials, client_options=options, cache_discovery=False)
 
 

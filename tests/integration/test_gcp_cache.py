@@ -10,7 +10,11 @@ import pytest
 from google.cloud import memorystore_v1
 from google.cloud.memorystore_v1.services.memorystore.transports import MemorystoreRestTransport
 from google.protobuf.field_mask_pb2 import FieldMask
+from module_utils._backup import Stores, back_up, look
 from module_utils._engine.errors import SpecError
+from module_utils._spec.arguments import build
+from module_utils._spec.cache import Cache
+from module_utils._spec.site import Site
 
 from sandbox.core.connection import GCP_PROJECT
 from sandbox.fixture import Sandbox
@@ -173,3 +177,58 @@ def test_redis_lives(site: dict[str, Any], sandbox: Sandbox, redis: Any, stored:
     assert redis.list(parent=PARENT).execute() == {}
     done(run(site, spec))
     assert stored() == password(redis), "a secret that comes back holds what is in force"
+
+
+BOTH = (
+    {"name": "main", "persistence": "snapshots"},
+    {"name": "sessions", "engine": "redis", "persistence": "snapshots"},
+)
+
+
+def stores(site: dict[str, Any], *caches: dict[str, Any]) -> Stores:
+    return Stores(build(Site, {**site, "enable_services": True}), cache=build(Cache, {"instances": list(caches)}))
+
+
+def test_backups_outlive_their_caches(site: dict[str, Any], google: Google) -> None:
+    done(run(site, cache(*BOTH, **OPEN)))
+    made = done(back_up(stores(site, *BOTH), "before-release", sites.options()))
+    objects = google("storage").objects()
+    bucket = made.outputs["cache"]["sessions"].removeprefix("gs://").partition("/")[0]
+    names = [each["name"] for each in objects.list(bucket=bucket).execute()["items"]]
+    assert names == [f"{BASE}-sessions/before-release.rdb"]
+    again = done(back_up(stores(site, *BOTH), "before-release", sites.options()))
+    assert (acts(again), again.outputs) == ({}, made.outputs)
+
+    found = {each["name"]: each for each in look(stores(site, *BOTH), 60, retry_timeout=30).stores}
+    for name in ("main", "sessions"):
+        [backup] = found[name]["backups"]
+        assert (backup["id"], backup["label"], backup["kind"], backup["status"]) == (
+            made.outputs["cache"][name],
+            "before-release",
+            "manual",
+            "ready",
+        )
+        assert found[name]["exists"] is True
+        assert found[name]["within_rpo"] is True
+
+    last = {**BOTH[0], "final_snapshot": True}
+    plan = run(site, cache(last, BOTH[1], **OPEN), state="absent", check=True)
+    notes = [entry.note for entry in plan.entries if entry.kind == "gcp.memorystore.instance"]
+    assert "a final backup stays: projects/" in notes[0]
+    gone = done(run(site, cache(last, BOTH[1], **OPEN), state="absent", find_orphans=True))
+    assert gone.orphans == []
+    kept = sorted(each["kept"] for each in gone.kept if each["kind"] != "gcp.secretmanager.secret")
+    assert kept == [
+        "a backup that was asked for of a deleted cache, until it is deleted",
+        "exports of caches that were asked for, until they are deleted",
+        "the final backup of a deleted cache, until it is deleted",
+    ]
+    found = {each["name"]: each for each in look(stores(site, *BOTH), None, retry_timeout=30).stores}
+    assert sorted(each["kind"] for each in found["main"]["backups"]) == ["final", "manual"]
+    assert [each["label"] for each in found["sessions"]["backups"]] == ["before-release"]
+    assert found["main"]["exists"] is found["sessions"]["exists"] is False
+
+
+def test_a_cache_that_is_not_there_cannot_be_backed_up(site: dict[str, Any]) -> None:
+    with pytest.raises(SpecError, match=r"gcp.memorystore.instance .*-main: .* is not in this account"):
+        back_up(stores(site, BOTH[0]), "before-release", sites.options())

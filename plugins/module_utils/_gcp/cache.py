@@ -17,6 +17,7 @@ from .cache_bodies import REDIS_TLS_PORT, is_redis, problems, redis_body, valkey
 from .client import Cloud
 from .kms import GivenKey, Key
 from .memorystore import Instance
+from .memorystore_backups import KeptInstance
 from .memorystore_redis import AuthString, RedisInstance
 from .private_services import connection, port_problem
 from .service_policies import MEMORYSTORE, GivenPolicy, ServiceConnectionPolicy
@@ -99,12 +100,14 @@ class Builder:
     def _valkey(self, item: CacheInstance, policy: Resource) -> list[Resource]:
         present = item.state == "present"
         key, needs = self._key(item, "memorystore")
-        instance = Instance(
+        kind = KeptInstance if item.final_snapshot else Instance
+        instance = kind(
             self.cloud,
             instance_name(item, self.cloud),
             (lambda: valkey_body(item, self.network.out("id"), self.network.project, key)) if present else {},
             (self.network, policy, *needs),
             present=present,
+            lock=f"memorystore/{instance_name(item, self.cloud)}",
         )
         self.instances[item.name] = instance
         return [instance]

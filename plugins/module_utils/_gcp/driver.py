@@ -17,6 +17,7 @@ from .._engine.survey import Planned
 from .._spec.site import Site
 from . import (
     cache,
+    cache_backups,
     cloudsql_backups,
     cloudsql_promotion,
     cluster,
@@ -111,6 +112,9 @@ class GcpDriver:
         if database is not None:
             self._needed.update(services.DATABASE)
             made.append(cloudsql_backups.build(self.cloud, label, database))
+        if cache is not None:
+            self._needed.update(cache_backups.needed(cache))
+            made.append(cache_backups.build(self.cloud, label, cache))
         resources = [resource for built in made for resource in built.resources]
         return Built(
             resources, outputs=lambda: {name: value for built in made for name, value in built.outputs().items()}
@@ -120,6 +124,9 @@ class GcpDriver:
         found: list[History] = []
         if database is not None:
             found += retry_call(lambda: cloudsql_backups.histories(self.cloud, database), self.cloud.clock)
+        if cache is not None:
+            self._needed.update(cache_backups.needed(cache))
+            found += retry_call(lambda: cache_backups.histories(self.cloud, cache), self.cloud.clock)
         return found
 
     def promotion(self, database: Any, server: str, restored: str) -> Built:

@@ -12,7 +12,7 @@ from .._engine.errors import AuthError, NotFound
 from .._engine.retry import retry_call
 from .._engine.tags import from_description
 from .._spec import names
-from . import cloudsql, cloudsql_backups, errors
+from . import cache_backups, cloudsql, cloudsql_backups, errors, redis_exports
 from .client import Cloud
 from .references import last, tail
 from .secrets import PENDING_SUFFIX, is_deleted, listed
@@ -40,7 +40,8 @@ def find(cloud: Cloud, known: set[str]) -> list[dict[str, str]]:
         for kind, identity, name, tags in _tolerant(cloud, look):
             if owner.owns(tags) and identity not in known:
                 result.append({"kind": kind, "id": identity, "name": name})
-    result += [each for each in (*_kept(cloud), *cloudsql_backups.kept(cloud)) if each["id"] not in known]
+    kept = [*_kept(cloud), *cloudsql_backups.kept(cloud), *cache_backups.kept(cloud)]
+    result += [each for each in kept if each["id"] not in known]
     return sorted(result, key=lambda each: (each["kind"], each["name"]))
 
 
@@ -85,7 +86,8 @@ def _clusters(cloud: Cloud) -> Found:
 
 def _buckets(cloud: Cloud) -> Found:
     for each in cloud.pages("storage", "b", "items", {"project": cloud.project, "projection": "noAcl"}):
-        yield "gcp.storage.bucket", f"b/{each['name']}", each["name"], each.get("labels") or {}
+        if each["name"] != redis_exports.bucket_name(cloud.site):  # told apart, as something that is kept
+            yield "gcp.storage.bucket", f"b/{each['name']}", each["name"], each.get("labels") or {}
 
 
 def _accounts(cloud: Cloud) -> Found:

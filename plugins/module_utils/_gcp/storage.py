@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from .._engine.errors import NotFound
 from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Fields, Mode, ignore_case
-from .._engine.resource import Observed, Operation
+from .._engine.resource import Observed, Operation, Resource
 from .._engine.retry import retry_call
 from .client import Cloud
 from .iam import Member
@@ -196,9 +196,16 @@ class BucketMember(Member):
     service = "storage"
 
     def __init__(
-        self, cloud: Cloud, name: str, bucket: Bucket, member: str, roles: Sequence[str], **options: Any
+        self,
+        cloud: Cloud,
+        name: str,
+        bucket: Bucket,
+        member: str | Callable[[], str],
+        roles: Sequence[str],
+        needs: Sequence[Resource] = (),
+        **options: Any,
     ) -> None:
-        super().__init__(cloud, name, member, roles, (bucket,), lock=f"policy/{bucket.name}", **options)
+        super().__init__(cloud, name, member, roles, (bucket, *needs), lock=f"policy/{bucket.name}", **options)
         self.bucket = bucket
 
     @property
