@@ -51,6 +51,8 @@ def patch(
         patched = merge_patch(body, given)
     elif media == STRATEGIC_PATCH:
         patched = strategic_patch(resource.schema, body, given)
+        # This patch is laid over an object whose type is known: what it says of the type is not looked at.
+        patched |= {"apiVersion": body["apiVersion"], "kind": body["kind"]}
     if options.subresource == "scale":
         return write_scale(registry, resource, old, patched, options), 200
     decoded = registry.decode(resource, patched, options, repeated)
