@@ -126,6 +126,7 @@ def _problems(item: CacheInstance) -> list[str]:
         problems.append(
             f"{where}: the name must be 1 to 30 lower-case letters, digits and single hyphens, beginning with a letter."
         )
+    problems += item.maintenance_window.problems(where) if item.maintenance_window else []
     if item.persistence != "snapshots" and (item.snapshot_retention_days is not None or item.snapshot_window):
         problems.append(f"{where}: snapshot_retention_days and snapshot_window need persistence: snapshots.")
     if item.snapshot_retention_days is not None and not 1 <= item.snapshot_retention_days <= 35:

@@ -93,6 +93,15 @@ class MaintenanceWindow:
     )
     duration_hours: int = 4
 
+    def problems(self, where: str) -> list[str]:
+        """What is wrong with it, as sentences about the option at `where`."""
+        found = []
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.start_time):
+            found.append(f"{where}.maintenance_window.start_time: give it as 'HH:MM' in UTC.")
+        if not 1 <= self.duration_hours <= 24:
+            found.append(f"{where}.maintenance_window.duration_hours: {self.duration_hours} is out of range (1 to 24).")
+        return found
+
 
 @dataclass(frozen=True)
 class Addon:
@@ -226,8 +235,7 @@ class Cluster:
             )
         for cidr in self.allowed_cidrs or ():
             parse(cidr, "cluster.allowed_cidrs")
-        if self.maintenance_window and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.maintenance_window.start_time):
-            problems.append("cluster.maintenance_window.start_time: give it as 'HH:MM' in UTC.")
+        problems += self.maintenance_window.problems("cluster") if self.maintenance_window else []
         if self.encryption_key and self.secrets_encryption is False:
             problems.append("cluster.encryption_key has no effect with secrets_encryption: false. Remove one of them.")
         return problems

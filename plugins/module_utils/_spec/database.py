@@ -172,6 +172,7 @@ def _resolve(server: DatabaseServer, site: Site) -> DatabaseServer:
 def _problems(server: DatabaseServer) -> list[str]:
     where, problems = f"database.servers.{server.name}", []
     retention = server.backup_retention_days or 0
+    problems += server.maintenance_window.problems(where) if server.maintenance_window else []
     for label, name in ((where, server.name), *((f"{where}.replicas", each.name) for each in server.replicas or ())):
         if not re.fullmatch(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?", name) or "--" in name:
             problems.append(
@@ -209,6 +210,11 @@ def _of_contents(server: DatabaseServer, where: str) -> list[str]:
         for name in (*(server.databases or ()), *(user.name for user in server.users or ()))
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name)
     ]
+    names = [user.name for user in server.users or ()]
+    problems += [f"{where}.users: {name!r} stands there twice." for name in sorted(set(names)) if names.count(name) > 1]
+    for replica in server.replicas or ():
+        if replica.max_lag_seconds < 0:
+            problems.append(f"{where}.replicas.{replica.name}.max_lag_seconds: {replica.max_lag_seconds} is negative.")
     for user in server.users or ():
         unknown = sorted(set(user.databases or ()) - set(server.databases or ()))
         if unknown:

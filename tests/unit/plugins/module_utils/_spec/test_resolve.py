@@ -1,4 +1,4 @@
-"""What specifications resolve to and what is refused: tables in tests/unit/cases/spec.yml."""
+"""What specifications resolve to and what is refused: tables in tests/unit/cases."""
 
 from __future__ import annotations
 
@@ -9,15 +9,24 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from module_utils._engine.errors import SpecError
+from module_utils._module import CAPABILITIES
 from module_utils._spec.arguments import argument_spec, as_dict, build
-from module_utils._spec.cluster import Cluster
-from module_utils._spec.network import Network
-from module_utils._spec.object_store import ObjectStore
+from module_utils._spec.database import Database, DatabaseServer, former_name
 from module_utils._spec.site import Site, check
-from module_utils._spec.sizes import CLUSTER_SIZES, ENVIRONMENTS, MACHINES, environment_default
+from module_utils._spec.sizes import (
+    CACHE_CLASSES,
+    CACHE_MEMORY_GB,
+    CLUSTER_SIZES,
+    DATABASE_CLASSES,
+    ENVIRONMENTS,
+    MACHINES,
+    environment_default,
+)
 
-CASES = yaml.safe_load((Path(__file__).parents[3] / "cases" / "spec.yml").read_text(encoding="utf-8"))
-SPECS: dict[str, Any] = {"network": Network, "cluster": Cluster, "object_store": ObjectStore}
+TABLES = [Path(__file__).parents[3] / "cases" / name for name in ("spec.yml", "stores.yml")]
+CASES = [case for table in TABLES for case in yaml.safe_load(table.read_text(encoding="utf-8"))]
+# The list that a case's `one` is the only entry of.
+LISTS = {"database": "servers", "cache": "instances", "secret_store": "secrets"}
 SITE: dict[str, Any] = {
     "cloud": "aws",
     "region": "eu-central-1",
@@ -32,8 +41,9 @@ def resolve(case: dict[str, Any]) -> Any:
     check(site.validate())
     if case["spec"] == "site":
         return site
-    spec = SPECS[case["spec"]]
-    validated = ArgumentSpecValidator(argument_spec(spec)).validate(case["params"])
+    spec = CAPABILITIES[case["spec"]]
+    params = {LISTS[case["spec"]]: [case["one"]]} if "one" in case else case["params"]
+    validated = ArgumentSpecValidator(argument_spec(spec)).validate(params)
     assert validated.error_messages == []
     return build(spec, validated.validated_parameters).resolve(site)
 
@@ -56,7 +66,8 @@ def test_table(case: dict[str, Any]) -> None:
         with pytest.raises(SpecError, match=case["problem"]):
             resolve(case)
     else:
-        part_of(case["expect"], as_dict(resolve(case)))
+        told = as_dict(resolve(case))
+        part_of(case["expect"], told[LISTS[case["spec"]]][0] if "one" in case else told)
 
 
 def test_every_problem_is_told_at_once() -> None:
@@ -82,6 +93,21 @@ def test_environments_decide_the_same_things() -> None:
 def test_every_cloud_has_a_machine_for_every_class() -> None:
     classes = {table["size"] for table in CLUSTER_SIZES.values()} | {"gpu"}
     assert all(machines.keys() == classes for machines in MACHINES.values())
+
+
+def test_every_cloud_has_a_class_for_every_size_of_a_store() -> None:
+    sizes = {"small", "medium", "large"}
+    assert CACHE_MEMORY_GB.keys() == sizes
+    for classes in (DATABASE_CLASSES, CACHE_CLASSES):
+        assert classes.keys() == MACHINES.keys()
+        assert all(table.keys() == sizes for table in classes.values())
+
+
+def test_a_former_server_has_a_legal_name_of_its_own() -> None:
+    longest = former_name("a" * 30, "b" * 30)
+    assert longest != former_name("a" * 30, "c" * 30)
+    for name in (longest, former_name("main", "main-restored"), former_name("a-b-c", "d")):
+        Database((DatabaseServer(name),)).resolve(Site(**SITE))
 
 
 def test_ownership_tags_always_win() -> None:
