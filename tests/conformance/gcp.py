@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlparse
 
 from module_utils._gcp import (
     artifact_registry,
+    cloudsql_contents,
+    cloudsql_server,
     compute,
     gke,
     iam,
@@ -16,6 +18,7 @@ from module_utils._gcp import (
     memorystore_redis,
     nodepools,
     peering,
+    secrets,
     service_policies,
     storage,
 )
@@ -42,15 +45,19 @@ KINDS: dict[str, type[RestResource]] = {
     r"networkconnectivity/projects/[^/]+/locations/[^/]+/serviceConnectionPolicies": (
         service_policies.ServiceConnectionPolicy
     ),
+    r"projects/[^/]+/instances": cloudsql_server.Server,
+    r"projects/[^/]+/instances/[^/]+/databases": cloudsql_contents.SqlDatabase,
+    r"projects/[^/]+/secrets": secrets.Secret,
     r"projects/[^/]+/serviceAccounts": iam.ServiceAccount,
     r"b": storage.Bucket,
 }
 # Where the name of a new object stands in the query.
-NAMED_BY = ("cryptoKeyId", "repositoryId", "instanceId", "serviceConnectionPolicyId")
+NAMED_BY = ("cryptoKeyId", "repositoryId", "instanceId", "serviceConnectionPolicyId", "secretId")
 # Services whose collections others have too: theirs begin with the service.
 SHARED_NAMES = ("artifactregistry", "memorystore", "redis", "networkconnectivity")
 # Kinds that say when they are settled, as words and as numbers.
 SETTLED: dict[type[RestResource], tuple[Any, ...]] = {
+    cloudsql_server.Server: ("RUNNABLE",),
     memorystore.Instance: ("ACTIVE", 2),
     memorystore_redis.RedisInstance: ("READY", 2),
 }
@@ -84,7 +91,7 @@ def place(url: str) -> str:
     """The path behind host and API version, without query."""
     parsed = urlparse(url)
     service = (parsed.hostname or "").partition(".")[0]
-    path = re.sub(r"^((compute|storage)/)?(v\d\w*|beta|alpha)/", "", parsed.path.lstrip("/"))
+    path = re.sub(r"^((compute|storage|sql)/)?(v\d\w*|beta|alpha)/", "", parsed.path.lstrip("/"))
     return f"{service}/{path}" if service in SHARED_NAMES else path
 
 

@@ -37,6 +37,11 @@ def _forget(cloud: Cloud, server: Server, what: str) -> None:
     cloud.shared.drop(f"sqladmin/{server.outputs.get('id')}/{what}")
 
 
+def _same_charset(want: Any, have: Any) -> bool:
+    """MySQL's utf8mb4 returns as utf8 (recorded traffic)."""
+    return str(want or "").lower().removesuffix("mb4") == str(have or "").lower().removesuffix("mb4")
+
+
 class SqlDatabase(SqlResource):
     """A database of a server. It is never dropped because a specification got shorter, only with the server."""
 
@@ -47,7 +52,7 @@ class SqlDatabase(SqlResource):
         {
             "name": IMMUTABLE,
             "instance": IMMUTABLE,
-            "charset": Field(equal=or_absent("")),
+            "charset": Field(equal=_same_charset),
             "collation": Field(equal=or_absent("")),
         }
     )

@@ -58,11 +58,12 @@ FIELDS = Fields(
         "settings.dataDiskType": Field(Mode.IMMUTABLE, equal=or_absent("PD_SSD")),
         "settings.storageAutoResizeLimit": Field(equal=same_size),
         "settings.backupConfiguration.pointInTimeRecoveryEnabled": INTERRUPTS,
-        "settings.backupConfiguration.binaryLogEnabled": INTERRUPTS,
+        "settings.backupConfiguration.binaryLogEnabled": CREATE_ONLY,  # MySQL's word for point-in-time recovery
         "settings.backupConfiguration.backupTier": CREATE_ONLY,
         "settings.backupConfiguration.transactionalLogStorageState": CREATE_ONLY,
         "settings.ipConfiguration.privateNetwork": FIXED_REFERENCE,
-        "settings.ipConfiguration.authorizedNetworks": Field(key="value"),
+        # Who may come from the internet: not returned as sent (recorded traffic), and no server here is public.
+        "settings.ipConfiguration.authorizedNetworks": CREATE_ONLY,
         "settings.ipConfiguration.requireSsl": CREATE_ONLY,  # the older word for sslMode, which has the say
         "settings.databaseFlags": Field(key="name"),
         "settings.denyMaintenancePeriods": Field(key="startDate"),
