@@ -11,7 +11,7 @@ from .._spec.database import DatabaseServer
 from .._spec.site import Site
 from .._spec.sizes import DATABASE_CLASSES, environment_default
 from .logs import retention_problem
-from .windows import daily, overlap, weekly, weekly_problems
+from .windows import daily, daily_beside, overlap, weekly, weekly_problems
 
 ADMINISTRATOR = "dbadmin"  # "admin" and "postgres" are words of the engines
 PORTS = {"postgresql": 5432, "sqlserver": 1433}
@@ -87,7 +87,7 @@ def settings_of(server: DatabaseServer) -> dict[str, Any]:
         "MaxAllocatedStorage": most if server.storage_autogrow and most > size else 0,
         "MultiAZ": bool(server.high_availability),
         "PerformanceInsightsEnabled": bool(server.performance_insights),
-        "PreferredBackupWindow": daily(server.backup_window, _BACKUP_MINUTES) if server.backup_window else None,
+        "PreferredBackupWindow": daily_beside(server.backup_window, _BACKUP_MINUTES, server.maintenance_window),
         "PreferredMaintenanceWindow": weekly(server.maintenance_window) if server.maintenance_window else None,
         "StorageEncrypted": True,
         "StorageType": server.aws.storage_type or "gp3",

@@ -25,6 +25,14 @@ def daily(start: str, minutes: int) -> str:
     return f"{start}-{_clock(_minutes(start) + minutes)}"
 
 
+def daily_beside(start: str | None, minutes: int, week: MaintenanceWindow | None) -> str | None:
+    """The daily window that begins at `start`. Without one, that ends where the weekly window begins: one that the
+    service has chosen itself may lie in it, and both services refuse that. None where both are left to the service."""
+    if start is not None:
+        return daily(start, minutes)
+    return daily(_clock(_minutes(week.start_time) - minutes), minutes) if week is not None else None
+
+
 def weekly(window: MaintenanceWindow) -> str:
     """The weekly window of a specification without `weekly_problems`."""
     begin = _DAYS.index((window.days or _DAYS)[0]) * _DAY + _minutes(window.start_time)
