@@ -151,6 +151,41 @@ def test_absent_deletes_everything_and_reports_orphans(call: Any, fake_cloud: Pa
     assert list(json.loads(state.read_text())) == ["fake.disk/left-behind"]
 
 
+def test_what_is_kept_on_purpose_is_told_apart_from_orphans(call: Any) -> None:
+    arguments = params(**stores(database={"servers": [{"name": "main", "final_snapshot": True}]}))
+    assert call("site", arguments)["kept"] is None
+    planned = {
+        item["name"]: item["note"] for item in call("site", {**arguments, "state": "absent"}, check=True)["resources"]
+    }
+    assert planned["mlp-aws-dev-main"] == "mlp-aws-dev-main-final stays"
+    result = call("site", {**arguments, "state": "absent", "find_orphans": True})
+    assert not result.get("failed"), result["msg"]
+    assert result["orphans"] == []
+    assert result["kept"] == [
+        {
+            "kind": "fake.backup",
+            "id": "id-mlp-aws-dev-main-final",
+            "name": "mlp-aws-dev-main-final",
+            "kept": "the final snapshot of a server",
+        }
+    ]
+
+
+def test_prod_is_interrupted_only_when_allowed(call: Any, fake_cloud: Path) -> None:
+    arguments = params(environment="prod", site="aws-dev", **stores())
+    assert not call("site", arguments).get("failed")
+    before = (fake_cloud / "aws-dev.json").read_text()
+    larger = {**arguments, "database": {"servers": [{"name": "main", "size": "large"}]}}
+    refused = call("site", larger)
+    assert refused["failed"]
+    assert "a change of size interrupts the service. Set allow_disruption: true" in refused["msg"]
+    assert (fake_cloud / "aws-dev.json").read_text() == before
+    assert "allow_disruption" in call("site_info", larger)["problems"][0]
+    planned = call("site", {**larger, "allow_disruption": True}, check=True)
+    assert [item["name"] for item in planned["resources"] if item["disruptive"]] == ["mlp-aws-dev-main"]
+    assert not call("site", {**larger, "allow_disruption": True}).get("failed")
+
+
 def test_progress_file_gets_one_json_line_per_event(call: Any, tmp_path: Path) -> None:
     path = tmp_path / "progress.jsonl"
     call("site", params(progress_file=str(path)))
