@@ -26,6 +26,8 @@ VERSIONS = {
     "sqladmin": "v1",
     "servicenetworking": "v1",
     "artifactregistry": "v1",
+    "networkconnectivity": "v1",
+    "redis": "v1",
 }
 PATHS = {"compute": "compute/v1/", "storage": "storage/v1/"}  # what stands between the host and the method
 BASE = "contract-gcp-test"
