@@ -5,11 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from module_utils._module import CAPABILITIES as CLASSES
 from module_utils._run import Options, Wanted
 from module_utils._spec.arguments import build
-from module_utils._spec.cluster import Cluster
-from module_utils._spec.network import Network
-from module_utils._spec.object_store import ObjectStore
 from module_utils._spec.site import Site
 
 from sandbox.core.connection import AWS_ACCOUNT, AZURE_SUBSCRIPTION, GCP_PROJECT
@@ -37,6 +35,15 @@ CAPABILITIES: dict[str, Any] = {
     },
 }
 
+# The data stores, with the network that they need.
+STORES: dict[str, Any] = {
+    "network": {"addresses": SLOTS},
+    "secret_store": {"secrets": [{"name": "signing-key"}]},
+    "database": {"servers": [{"name": "main", "databases": ["app"]}]},
+    "cache": {"instances": [{"name": "main"}]},
+    "registry": {"repositories": [{"name": "inference"}]},
+}
+
 
 def site(cloud: str, sandbox: Sandbox) -> dict[str, Any]:
     """Options of the site itself."""
@@ -51,9 +58,9 @@ def site(cloud: str, sandbox: Sandbox) -> dict[str, Any]:
     }
 
 
-def capabilities(**changes: dict[str, Any]) -> dict[str, Any]:
+def capabilities(base: dict[str, Any] = CAPABILITIES, **changes: dict[str, Any]) -> dict[str, Any]:
     """The capabilities, with some options replaced: `capabilities(cluster={"version": "1.33"})`."""
-    base = copy.deepcopy(CAPABILITIES)
+    base = copy.deepcopy(base)
     for name, options in changes.items():
         base[name].update(options)
     return base
@@ -61,9 +68,8 @@ def capabilities(**changes: dict[str, Any]) -> dict[str, Any]:
 
 def wanted(site_options: dict[str, Any], capability_options: dict[str, Any]) -> Wanted:
     """What `execute()` takes, made as the modules make it."""
-    classes: dict[str, type] = {"network": Network, "cluster": Cluster, "object_store": ObjectStore}
     return Wanted(
-        build(Site, site_options), **{name: build(classes[name], part) for name, part in capability_options.items()}
+        build(Site, site_options), **{name: build(CLASSES[name], part) for name, part in capability_options.items()}
     )
 
 
