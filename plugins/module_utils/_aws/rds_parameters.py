@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from .._engine.fields import IMMUTABLE, MUTABLE, Field, Fields
 from .._engine.plan import Plan
-from .._engine.resource import DONE, WATCH, Observed, Operation, Resource, Status
+from .._engine.resource import DONE, WATCH, NotYetKnown, Observed, Operation, Resource, Status
 from .base import AwsResource, Item, as_list
 from .bulk import TAGS
 from .client import Session
@@ -176,7 +176,9 @@ class Parameters(AwsResource):
         return {"Parameters": self.group.values, "Applied": "in-sync"}
 
     def read(self) -> Observed | None:
-        identity = self.group.known("id")
+        if "id" not in self.group.outputs:  # its id is certain before it exists
+            raise NotYetKnown(self.group.key)
+        identity = self.group.outputs["id"]
         states = set()
         for instance in self.instances:
             instance.known("id")

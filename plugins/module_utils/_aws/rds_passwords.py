@@ -101,18 +101,20 @@ class OwnPassword(Credential):
         super().__init__(name, vault, place, [instance], lock=instance.name, **options)
         self.instance = instance
         instance.credential = self
-        self._taking_over = False
 
     def read(self) -> Observed | None:
         observed = super().read()
         self.instance.known("id")
-        self._taking_over = bool((self.instance.item() or {}).get("MasterUserSecret"))
-        if observed is not None and self._taking_over and observed.values["use"] == IN_USE:
+        if observed is not None and self._kept_by_rds() and observed.values["use"] == IN_USE:
             observed.values["use"] = "kept by RDS"
         return observed
 
+    def _kept_by_rds(self) -> bool:
+        """RDS keeps it still: the server had no replicas until now."""
+        return bool((self.instance.item() or {}).get("MasterUserSecret"))
+
     def give(self, password: str) -> Operation:
-        over = {"ManageMasterUserPassword": False} if self._taking_over else {}
+        over = {"ManageMasterUserPassword": False} if self._kept_by_rds() else {}
         self.instance.call(
             "modify_db_instance",
             DBInstanceIdentifier=self.instance.name,
