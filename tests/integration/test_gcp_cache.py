@@ -12,6 +12,7 @@ from google.cloud.memorystore_v1.services.memorystore.transports import Memoryst
 from google.protobuf.field_mask_pb2 import FieldMask
 from module_utils._backup import Stores, back_up, look
 from module_utils._engine.errors import SpecError
+from module_utils._gcp.client import Cloud
 from module_utils._spec.arguments import build
 from module_utils._spec.cache import Cache
 from module_utils._spec.site import Site
@@ -185,6 +186,41 @@ BOTH = (
 )
 
 
+class Killed(BaseException):
+    """The process dies here. Not an Exception: nothing on the way may catch it."""
+
+
+def test_a_renewal_killed_after_any_step_is_finished_by_the_next_run(
+    site: dict[str, Any], redis: Any, stored: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, renewal = cache(REDIS, **OPEN), cache({**REDIS, "rotate": True}, **OPEN)
+    done(run(site, spec))
+    call, first, writes = Cloud.call, stored(), 0
+    for fatal in range(1, 20):
+        left = [fatal]
+
+        def dying(cloud: Cloud, service: str, method: str, *rest: Any, left: list[int] = left, **options: Any) -> Any:
+            answer = call(cloud, service, method, *rest, **options)
+            left[0] -= method != "GET" and service in ("redis", "secretmanager")
+            if left[0] <= 0:
+                raise Killed
+            return answer
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Cloud, "call", dying)
+            try:
+                done(run(site, renewal, refers=("network",)))
+            except Killed:
+                writes = fatal
+            else:
+                break
+        done(run(site, spec, refers=("network",)))
+        assert stored() == password(redis), f"killed after write {fatal}"
+    assert acts(done(run(site, spec))) == {}
+    assert writes > 6, "it was to be killed after each of its writes"
+    assert first != stored() == password(redis)
+
+
 def stores(site: dict[str, Any], *caches: dict[str, Any]) -> Stores:
     return Stores(build(Site, {**site, "enable_services": True}), cache=build(Cache, {"instances": list(caches)}))
 
@@ -232,3 +268,44 @@ def test_backups_outlive_their_caches(site: dict[str, Any], google: Google) -> N
 def test_a_cache_that_is_not_there_cannot_be_backed_up(site: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match=r"gcp.memorystore.instance .*-main: .* is not in this account"):
         back_up(stores(site, BOTH[0]), "before-release", sites.options())
+
+
+def test_in_a_network_of_somebody_else_s(site: dict[str, Any], google: Google) -> None:
+    other = {**site, "site": "elsewhere"}
+    given = {"gcp": {"existing_network": BASE, "existing_subnetwork": f"{BASE}-nodes"}}
+    spec = {"network": given, "cache": {"instances": [*BOTH]}}
+    done(run(site, {"network": NETWORK}))
+    with pytest.raises(SpecError, match=r"given_policy gcp-memorystore: the specification refers to it"):
+        run(other, spec)
+    done(run(site, cache(BOTH[0])))
+    report = done(run(other, spec))
+    assert {kind.split()[0] for kind in acts(report)} == {
+        "gcp.memorystore.instance",
+        "gcp.redis.instance",
+        "gcp.redis.auth_string",
+        "gcp.serviceusage.services",
+        "gcp.secretmanager.secret",
+    }
+    assert acts(done(run(other, spec))) == {}
+    assert done(run(other, spec, state="absent", find_orphans=True)).orphans == []
+    policies = google("networkconnectivity").projects().locations().serviceConnectionPolicies()
+    assert len(policies.list(parent=PARENT).execute()["serviceConnectionPolicies"]) == 1
+
+
+def test_a_key_of_ones_own(site: dict[str, Any], redis: Any) -> None:
+    spec = cache(*({**each, "encryption": "customer"} for each in BOTH), **OPEN)
+    done(run(site, spec))
+    made = redis.get(name=f"{PARENT}/instances/{BASE}-sessions").execute()
+    assert made["customerManagedKey"].endswith(f"/cryptoKeys/{BASE}-cache")
+    assert acts(done(run(site, spec))) == {}
+    with pytest.raises(SpecError, match="customerManagedKey is .* kmsKey is|kmsKey is .* customerManagedKey is"):
+        run(site, cache(*BOTH, **OPEN))
+    assert done(run(site, spec, state="absent", find_orphans=True)).orphans == []
+
+
+def test_disruption_is_guarded_in_prod(site: dict[str, Any]) -> None:
+    prod = {**site, "environment": "prod", "site": "gcp-dev"}
+    done(run(prod, cache({"name": "main"})))
+    with pytest.raises(SpecError, match=r"nodeType interrupts the service. Set allow_disruption: true"):
+        run(prod, cache({"name": "main", "size": "medium"}))
+    done(run(prod, cache({"name": "main", "size": "medium"}), allow_disruption=True))

@@ -93,7 +93,7 @@ def _of_redis(item: CacheInstance, where: str) -> list[str]:
 def _of_version(item: CacheInstance, where: str, known: tuple[str, ...], service: str) -> list[str]:
     """Versions that came after this was written are the service's to judge."""
     version = item.version
-    if version is None or version in known or (is_redis(item) and version.split(".")[0] == "6"):
+    if version is None or version in known or (is_redis(item) and re.fullmatch(r"6(\.\d+)?", version)):
         return []
     if re.fullmatch(r"\d+\.\d+", version) and _numbers(version) > _numbers(known[-1]):
         return []
