@@ -20,6 +20,7 @@ from ..operations import Operation
 from ..regions import REGIONS
 from ..store import Document, Record
 from .cache_engine import Backing
+from .network.endpoints import disconnect
 
 if TYPE_CHECKING:
     from ..emulator import AzureEmulator
@@ -152,6 +153,7 @@ class Clusters(CacheKind):
 
     def removed(self, record: Record) -> None:
         self._backing.release(record)
+        disconnect(self.emulator, record)
 
     def show(self, record: Record, document: Document, version: str) -> None:
         region = REGIONS[record.location]

@@ -269,6 +269,19 @@ def fully_qualified(endpoint: Record) -> list[str]:
     return found
 
 
+def disconnect(emulator: AzureEmulator, service: Record) -> None:
+    """Endpoints of a service that is deleted stay, and lead nowhere, also when one of its name is made again."""
+    for endpoint in emulator.store.of_kind(ENDPOINTS):
+        for connection in endpoint.properties.get("privateLinkServiceConnections") or []:
+            told = connection["properties"]
+            if told["privateLinkServiceId"].lower() == service.key:
+                told["privateLinkServiceConnectionState"] = {
+                    "status": "Disconnected",
+                    "description": "Deleted state",
+                    "actionsRequired": "None",
+                }
+
+
 def _record_name(fqdn: str, zone: str) -> str:
     """What stands before the service's domain: for some services with a region in it."""
     domain = zone.removeprefix("privatelink")
