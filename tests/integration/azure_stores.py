@@ -28,10 +28,13 @@ CLASSES: dict[str, type] = {
 }
 
 
-def carry_out(site: dict[str, Any], capabilities: dict[str, Any], **options: Any) -> Report:
+def carry_out(
+    site: dict[str, Any], capabilities: dict[str, Any], *, refers: tuple[str, ...] = (), **options: Any
+) -> Report:
+    """One call, with the resource providers registered that it needs. refers: capabilities that are left alone."""
     parts: dict[str, Any] = {name: build(CLASSES[name], part) for name, part in capabilities.items()}
     given = {"enable_services": True, **site}
-    return execute(Wanted(build(Site, given), **parts), sites.options(**options))
+    return execute(Wanted(build(Site, given), **parts, refers=frozenset(refers)), sites.options(**options))
 
 
 def run(site: dict[str, Any], capabilities: dict[str, Any], **options: Any) -> Report:

@@ -234,3 +234,75 @@ def test_what_azure_managed_redis_cannot_do_is_refused(
     with pytest.raises(SpecError, match=words):
         carry_out(site, with_cache(**options))
     assert sandbox.journal("azure", mark) == []
+
+
+def test_caches_come_and_go_beside_a_network_and_a_store_that_are_left_alone(
+    site: dict[str, Any], sandbox: Sandbox, azure: Subscription
+) -> None:
+    beside = {"network": SESSIONS["network"], "secret_store": {}}
+    others = ("network", "secret_store")
+    run(site, beside)
+    before = {item.id for item in azure.resources.resources.list()}
+    made = run(site, SESSIONS, refers=others)
+    assert kept(azure, made) == keys(azure).primary_key
+    mark = seen(sandbox)
+    assert acts(run(site, SESSIONS, refers=others)) == {}
+    assert writes(sandbox, mark) == []
+    run(site, with_cache(rotate=True), refers=others)
+    assert kept(azure, made) == keys(azure).secondary_key
+    run(site, SESSIONS, refers=others, state="absent")
+    assert {item.id for item in azure.resources.resources.list()} == before
+    assert acts(run(site, beside)) == {}
+    again = run(site, SESSIONS, refers=others)  # the deleted secret comes back with what it held, and is overwritten
+    assert kept(azure, again) == keys(azure).primary_key
+
+
+def test_a_cache_beside_a_subnet_that_exists(site: dict[str, Any], azure: Subscription) -> None:
+    azure.make_group()
+    azure.make_vnet(nodes="10.1.1.0/24")
+    subnet = f"{azure.group_id}/providers/Microsoft.Network/virtualNetworks/net/subnets/nodes"
+    own = {**SESSIONS, "network": {"azure": {"existing_subnet_id": subnet}}}
+    run(site, own)
+    (endpoint,) = azure.network.private_endpoints.list(BASE)
+    assert endpoint.properties.subnet.id == subnet
+    assert [item.name for item in azure.dns.virtual_network_links.list(BASE, "privatelink.redis.azure.net")] == ["net"]
+    assert acts(run(site, own, find_orphans=True)) == {}
+    assert run(site, own, state="absent", find_orphans=True).orphans == []
+    assert [item.name for item in azure.network.virtual_networks.list_all()] == ["net"]
+
+
+def test_an_endpoint_that_the_service_no_longer_knows_is_made_again(site: dict[str, Any], azure: Subscription) -> None:
+    run(site, SESSIONS)
+    caches(azure).redis_enterprise.begin_delete(BASE, the_cache(azure).name).result()
+    with pytest.raises(SpecError, match="allow_replace"):
+        carry_out(site, SESSIONS)
+    report = run(site, SESSIONS, allow_replace=True)
+    assert acts(report)["azure.network.private_endpoint ml-platform-azure-dev-sessions-cache"] == "replace"
+    (endpoint,) = azure.network.private_endpoints.list(BASE)
+    (connection,) = endpoint.properties.private_link_service_connections
+    assert connection.properties.private_link_service_connection_state.status == "Approved"
+    assert kept(azure, report) == keys(azure).primary_key
+    assert acts(run(site, SESSIONS)) == {}
+
+
+def test_a_provider_that_is_not_registered_is_named(site: dict[str, Any], azure: Subscription) -> None:
+    with pytest.raises(SpecError, match=r"not registered with Microsoft\.Cache"):
+        carry_out({**site, "enable_services": False}, SESSIONS)
+    assert [item.name for item in azure.resources.resource_groups.list() if item.name.startswith(BASE)] == []
+
+
+def test_a_network_without_the_zone_of_caches_is_refused(site: dict[str, Any]) -> None:
+    network = {**SESSIONS["network"], "azure": {"private_dns_zones": ["platform.internal"]}}
+    with pytest.raises(SpecError, match=r"private_dns_zones: .* privatelink\.redis\.azure\.net"):
+        carry_out(site, {**SESSIONS, "network": network})
+
+
+def test_a_run_without_changes_costs_few_calls_and_reads_no_secret(site: dict[str, Any], sandbox: Sandbox) -> None:
+    run(site, SESSIONS)
+    mark = seen(sandbox)
+    report = run(site, SESSIONS)
+    calls = [entry["operation"] for entry in sandbox.journal("azure", mark)]
+    assert len(calls) <= len(report.entries) * 1.05, calls
+    assert not [call for call in calls if "listKeys" in call]
+    values = [entry["path"] for entry in sandbox.journal("azure", mark) if "/secrets/" in entry["path"]]
+    assert values == []

@@ -147,6 +147,7 @@ class ArmResource(Resource):
     # -- changes ---------------------------------------------------------------------------------------------------
 
     def create(self, desired: dict[str, Any]) -> Operation:
+        self._gone = False  # it may have gone with its parent, which is made again
         return self.write("PUT", created(desired, self.fields))
 
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from .._engine.fields import MUTABLE, Field, Mode
-from .arm import ArmResource
+from .._engine.resource import Observed, Recovery, Status
+from .arm import ArmResource, at
 from .fields import TRACKED, ArmFields, canonical
 from .session import Session
 
@@ -44,6 +45,21 @@ class PrivateEndpoint(ArmResource):
     def __init__(self, session: Session, name: str, path: str, *args: Any, **options: Any) -> None:
         super().__init__(session, name, path, *args, **options)
         session.expect(interface_of(path))
+
+    def observe(self, raw: dict[str, Any]) -> Observed:
+        """A service that was deleted and made again no longer knows the endpoint: it has to be made again too."""
+        observed = super().observe(raw)
+        if observed.status is not Status.READY:
+            return observed
+        for connection in at(raw, "properties.privateLinkServiceConnections") or []:
+            told = at(connection, "properties.privateLinkServiceConnectionState") or {}
+            state = canonical(str(told.get("status", "")))
+            if state in ("disconnected", "rejected"):
+                observed.status, observed.recovery = Status.FAILED, Recovery.RECREATE
+                observed.reason = f"the service has {state} it: {told.get('description') or 'no reason given'}."
+            elif state == "pending":
+                observed.status, observed.reason = Status.PENDING, "the service has not approved it yet"
+        return observed
 
 
 class ZoneGroup(ArmResource):

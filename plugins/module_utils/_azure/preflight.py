@@ -19,6 +19,7 @@ from .kinds_common import Vault
 from .kinds_network import NatGateway, PublicAddress, SecurityGroup, VirtualNetwork
 from .kinds_registry import ContainerRegistry, taken
 from .kinds_storage import StorageAccount
+from .offers import unoffered
 from .registration import KIND as PROVIDERS
 from .registration import Registration, provider_path
 from .session import Session
@@ -40,6 +41,7 @@ def preflight(session: Session, planned: Sequence[Planned]) -> list[str]:
     problems = _providers(session, resources, planned)
     if problems:
         return problems  # what is not registered cannot be asked either
+    problems += unoffered(session, resources)
     problems += _network_quotas(session, resources)
     problems += _clusters(session, sum(isinstance(item, Cluster) for item in resources))
     problems += _storage(session, [item for item in resources if isinstance(item, StorageAccount)])

@@ -63,7 +63,6 @@ class RegistryBuilder:
             self.resources,
             exports={"registry": registry},
             outputs=lambda: {
-                "id": registry.out("id"),
                 "url": registry.out("login_server"),
                 "repositories": {item: f"{registry.out('login_server')}/{item}" for item in kept},
             },
