@@ -195,6 +195,7 @@ class Store:
                 node.update(SnapshotCreateTime=self.world.clock.wall(), CacheSize="4 MB")
 
         phase.finish = complete
+        phase.on_failure = lambda reason: self.record(group, f"Snapshot {name} failed. {reason}")
         self.regions[group.region].snapshots[name] = snapshot
         snapshot.life.enter(self.context, phase)
         return snapshot
