@@ -285,7 +285,7 @@ def test_a_cache_grows_up_and_down_but_its_version_only_up(site: dict[str, Any],
     assert acts(planned) == {
         KIND: "update",
         f"aws.elasticache.parameter_group {GROUP}": "create",
-        f"aws.elasticache.former_parameter_groups {GROUP}": "delete",
+        "aws.elasticache.parameter_group former groups of sessions": "delete",
     }
     (entry,) = [each for each in planned.entries if each.name == "sessions" and each.disruptive]
     assert "connections end when the engine is upgraded" in entry.note

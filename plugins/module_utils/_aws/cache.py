@@ -24,7 +24,7 @@ from .elasticache_token import AuthToken
 from .existing import ExistingKey
 from .kms import Key
 from .secrets import SecretVault
-from .windows import daily, weekly
+from .windows import daily_beside, weekly
 
 _SNAPSHOT_MINUTES = 60  # the shortest window that ElastiCache takes
 
@@ -98,7 +98,7 @@ class _Builder:
     def _instance(self, item: CacheInstance) -> ReplicationGroup:
         session, present = self.session, item.state == "present"
         release = Release(session, group_id(session, item.name), item.engine, item.version)
-        former = self._add(FormerParameterGroups(session, release))
+        former = self._add(FormerParameterGroups(session, item.name, release))
         parameters = {"maxmemory-policy": str(item.eviction_policy)} if item.eviction_policy else {}
         parameter_group = self._add(CacheParameterGroup(session, release, parameters, [], present=present))
         place = self._add(
@@ -146,6 +146,6 @@ def _settings(item: CacheInstance) -> dict[str, Any]:
         "AutomaticFailover": available,
         "MultiAZ": available,
         "SnapshotRetentionLimit": item.snapshot_retention_days or 0,
-        "SnapshotWindow": daily(item.snapshot_window, _SNAPSHOT_MINUTES) if item.snapshot_window else None,
+        "SnapshotWindow": daily_beside(item.snapshot_window, _SNAPSHOT_MINUTES, item.maintenance_window),
         "PreferredMaintenanceWindow": weekly(item.maintenance_window) if item.maintenance_window else None,
     }

@@ -17,15 +17,17 @@ from typing import Any, ClassVar, Literal
 from .._engine.backups import Backup, History
 from .._engine.capability import Built
 from .._engine.fields import MUTABLE, Fields
-from .._engine.plan import Plan
+from .._engine.plan import Action, Plan
 from .._engine.resource import WATCH, Observed, Operation, Recovery, Status
+from .._engine.survey import Planned
 from .._engine.tags import tag_changes
 from .._spec import names
 from .._spec.cache import Cache
 from .base import AwsResource, Item, as_list
 from .bulk import TAGS
 from .cache import group_id
-from .client import Session, refuse
+from .client import Session
+from .elasticache import last_event
 from .elasticache_lists import listed, observed_tags
 from .rds_lists import LABEL_TAG
 
@@ -66,16 +68,15 @@ class CacheSnapshot(AwsResource):
     def read(self) -> Observed | None:
         found = listed(self.session, "snapshots").get(self.name)
         if found is None:
-            if group_id(self.session, self.cache) not in listed(self.session, "groups"):
-                raise refuse("cache.instances", f"{self.cache} does not exist, so there is nothing to back up.")
             return None
         arn = found.get("ARN") or self.predicted()["id"]
         tags = observed_tags(self.session, arn, self.tags)
         word = str(found["SnapshotStatus"])
+        status = _STATES.get(word, Status.PENDING)
+        if status is Status.FAILED:
+            word = last_event(self.session, group_id(self.session, self.cache)) or word
         # One that failed holds nothing.
-        return Observed(
-            {"tags": tags}, {"id": arn, "arn": arn}, _STATES.get(word, Status.PENDING), word, tags, Recovery.RECREATE
-        )
+        return Observed({"tags": tags}, {"id": arn, "arn": arn}, status, word, tags, Recovery.RECREATE)
 
     def create(self, desired: dict[str, Any]) -> Operation:
         group = listed(self.session, "groups")[group_id(self.session, self.cache)]
@@ -109,6 +110,18 @@ def backups(session: Session, label: str, spec: Cache) -> Built:
         list(made.values()),
         outputs=lambda: {"cache": {name: item.out("id") for name, item in made.items()}, "left_out": left_out},
     )
+
+
+def backup_problems(session: Session, planned: Sequence[Planned]) -> list[str]:
+    """Caches that shall be backed up and do not exist."""
+    snapshots = [item.resource for item in planned if item.action is Action.CREATE]
+    missing = [
+        item.cache
+        for item in snapshots
+        if isinstance(item, CacheSnapshot)
+        and group_id(session, item.cache) not in session.steady(lambda: listed(session, "groups"))
+    ]
+    return [f"cache.instances: {cache} does not exist, so there is nothing to back up." for cache in missing]
 
 
 def histories(session: Session, spec: Cache) -> list[History]:

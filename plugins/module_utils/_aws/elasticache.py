@@ -283,8 +283,8 @@ class ReplicationGroup(AwsResource):
         if not lower:
             return ""
         return (
-            f"it runs {have[0]} {have[1]}, and ElastiCache cannot go back to {' '.join(filter(None, want))}. Write "
-            f"engine: {have[0]} and version: {have[1]!r}, or leave them out."
+            f"EngineVersion: it runs {have[0]} {have[1]}, and ElastiCache cannot go back to "
+            f"{' '.join(filter(None, want))}. Write engine: {have[0]} and version: {have[1]!r}, or leave them out."
         )
 
     def disruption(self, observed: Observed, change: Plan) -> str:

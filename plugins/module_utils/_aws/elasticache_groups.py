@@ -214,12 +214,12 @@ class CacheParameterGroup(_ElastiCacheObject):
 class FormerParameterGroups(_ElastiCacheObject):
     """Groups of the families that a cache had before an upgrade, or all of a cache that is gone: never wanted."""
 
-    kind: ClassVar[str] = "aws.elasticache.former_parameter_groups"
+    kind: ClassVar[str] = CacheParameterGroup.kind
     fields: ClassVar[Fields] = Fields({})
     sort = "parameter_groups"
 
-    def __init__(self, session: Session, release: Release, needs: Sequence[Resource] = ()) -> None:
-        super().__init__(session, release.group_id, needs, present=False)
+    def __init__(self, session: Session, cache: str, release: Release) -> None:
+        super().__init__(session, f"former groups of {cache}", present=False)
         self.release = release
 
     def desired(self) -> dict[str, Any]:

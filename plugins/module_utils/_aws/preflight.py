@@ -14,6 +14,7 @@ from .._engine.errors import NotFound
 from .._engine.plan import Action
 from .._engine.survey import Planned
 from .addons import DEFAULT_ADDONS, Addon
+from .cache_backups import backup_problems
 from .cache_checks import offer_problems
 from .client import Session
 from .ec2_lists import addresses, vpcs
@@ -68,6 +69,7 @@ def problems(session: Session, planned: Sequence[Planned]) -> list[str]:
     addons = [item for item in planned if isinstance(item.resource, Addon) and item.action in _CHANGING]
     # The add-ons of every cluster are there for every version of Kubernetes, unless one of theirs is asked for.
     found += offer_problems(session, planned) + _cache_nodes(session, planned) + database_problems(session, planned)
+    found += backup_problems(session, planned)
     asked = [item for item in addons if item.resource.name not in DEFAULT_ADDONS or item.resource.version]  # type: ignore[attr-defined]
     found += [problem for item in asked for problem in addon_problems(session, item)]
     return found
