@@ -173,8 +173,9 @@ class Server(SqlResource):
             return Request("POST", f"{self.collection}/{origin.source}/clone", {"cloneContext": context})
         settings = dict(body["settings"])
         settings["dataDiskSizeGb"] = str(max(int(settings["dataDiskSizeGb"]), origin.disk_gb))
-        fresh = {key: value for key, value in body.items() if key != "databaseVersion"}
-        content = {"backup": origin.backup, "restoreInstanceSettings": {**fresh, "settings": settings}}
+        # The version is the backup's; a newer one that is asked for is an upgrade afterwards.
+        fresh = {**body, "name": name, "databaseVersion": origin.version, "settings": settings}
+        content = {"backup": origin.backup, "restoreInstanceSettings": fresh}
         return Request("POST", f"{self.collection}/{name}/restoreBackup", content)
 
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from .._engine.fields import Field, Fields, Mode
@@ -109,6 +110,18 @@ def same_duration(want: Any, have: Any) -> bool:
         return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else -1.0
 
     return seconds(want) == seconds(have)
+
+
+def same_moment(want: Any, have: Any) -> bool:
+    """Points in time: "2026-01-31T08:15:00Z" and "2026-01-31T08:15:00.000+00:00" are the same."""
+
+    def moment(value: Any) -> Any:
+        try:
+            return datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        except ValueError:
+            return value
+
+    return bool(moment(want) == moment(have))
 
 
 def matched_by(member: str) -> Callable[[Any, Any], bool]:

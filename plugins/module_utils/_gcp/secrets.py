@@ -18,7 +18,7 @@ from .._engine.resource import DONE, Observed, Operation, Resource
 from .._engine.retry import retry_call
 from . import errors
 from .client import Cloud
-from .references import ProtoFields, last, merged, same_duration
+from .references import ProtoFields, last, merged, same_duration, same_moment
 from .rest import Request, RestResource, Style
 
 DAY = 86400
@@ -90,13 +90,15 @@ class Secret(RestResource):
             "replication": MUTABLE,
             "replication.automatic": Field(equal=lambda want, have: have is not None and _key(want) == _key(have)),
             "replication.userManaged.replicas": Field(equal=_same_replicas),
-            "expireTime": MUTABLE,
+            "expireTime": Field(equal=same_moment),
             "ttl": CREATE_ONLY,  # becomes expireTime
             "rotation": MUTABLE,
             "rotation.rotationPeriod": Field(equal=same_duration),
+            "rotation.nextRotationTime": Field(equal=same_moment),
             "topics": Field(key="name"),
             "versionDestroyTtl": Field(equal=same_duration),
             "versionAliases": CREATE_ONLY,
+            "tags": CREATE_ONLY,  # never returned
         }
     )
 

@@ -121,3 +121,17 @@ def test_the_zero_of_an_enumeration_is_not_returned() -> None:
 
 def test_labels_of_others_are_sent_along() -> None:
     assert r.merged({"theirs": "1", "ours": "old"}, {"ours": "new"}) == {"theirs": "1", "ours": "new"}
+
+
+@pytest.mark.parametrize(
+    ("want", "have", "same"),
+    [
+        ("2026-01-31T08:15:00Z", "2026-01-31T08:15:00.000Z", True),
+        ("2026-01-31T09:15:00+01:00", "2026-01-31T08:15:00Z", True),
+        ("2026-01-31T08:15:00Z", "2026-01-31T08:15:01Z", False),
+        ("2026-01-31T08:15:00Z", None, False),
+        ("${later}", "${later}", True),
+    ],
+)
+def test_moments(want: str, have: Any, same: bool) -> None:
+    assert r.same_moment(want, have) is same
