@@ -67,6 +67,8 @@ options:
             description:
               - How long snapshots are kept, 1 to 35, with O(cache.instances[].persistence=snapshots).
               - The default is 7 in dev and staging, 14 in prod.
+              - Azure keeps the newest snapshot alone, of every hour, and takes neither this nor
+                O(cache.instances[].snapshot_window).
             type: int
           snapshot_window:
             description: When the daily snapshot may begin, as V(HH:MM), in UTC.
@@ -84,7 +86,7 @@ options:
               - volatile-random
               - volatile-ttl
           maintenance_window:
-            description: When the cloud may touch the cache.
+            description: When the cloud may touch the cache. Azure takes no such window.
             type: dict
             suboptions:
               start_time:

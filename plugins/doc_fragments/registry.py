@@ -19,6 +19,8 @@ options:
         description:
           - The repositories.
           - One that is no longer listed is left alone, O(registry.repositories[].state=absent) deletes it.
+          - On Azure a repository comes into being with the first image that is pushed, and listing it says where that
+            will be.
         type: list
         elements: dict
         default: []
