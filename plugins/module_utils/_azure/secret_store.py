@@ -90,7 +90,7 @@ class SecretsBuilder:
         )
 
     def _vault(self) -> SecretVault:
-        name = names.globally_unique(self.site, "secrets", limit=24)
+        name = names.globally_unique(self.site, "store", limit=24)
         protected = self.spec.azure.purge_protection
         if protected is None and environment_default(self.site.environment, "deletion_protection"):
             protected = True
