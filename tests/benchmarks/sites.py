@@ -37,5 +37,9 @@ def inventory(sandbox: Sandbox, count: int) -> dict[str, Any]:
         "network_addresses": {name: slot for slot, name in enumerate(hosts)},
         "cluster_allowed_cidrs": ["203.0.113.0/24"],
         "object_store_buckets": [{"name": "models"}, {"name": "data"}, {"name": "artifacts"}],
+        "secret_store_secrets": [{"name": "signing-key"}],
+        "database_servers": [{"name": "main", "databases": ["app"]}],
+        "cache_instances": [{"name": "main"}],
+        "registry_repositories": [{"name": "inference"}],
     }
     return {"all": {"hosts": hosts, "vars": shared}}
