@@ -20,7 +20,7 @@ from module_utils._spec.site import Site
 from sandbox.core.connection import GCP_PROJECT
 from sandbox.fixture import Sandbox
 from tests.integration import sites
-from tests.integration.google_stores import BASE, PARENT, Google, acts, asked, changed, done, run, seen
+from tests.integration.google_stores import BASE, PARENT, REGION, Google, acts, asked, changed, done, run, seen
 
 NAME = f"{PARENT}/instances/{BASE}-main"
 NETWORK = {"addresses": sites.SLOTS}
@@ -298,7 +298,7 @@ def test_a_key_of_ones_own(site: dict[str, Any], redis: Any) -> None:
     made = redis.get(name=f"{PARENT}/instances/{BASE}-sessions").execute()
     assert made["customerManagedKey"].endswith(f"/cryptoKeys/{BASE}-cache")
     assert acts(done(run(site, spec))) == {}
-    with pytest.raises(SpecError, match="customerManagedKey is .* kmsKey is|kmsKey is .* customerManagedKey is"):
+    with pytest.raises(SpecError, match=r"customerManagedKey is|kmsKey is"):
         run(site, cache(*BOTH, **OPEN))
     assert done(run(site, spec, state="absent", find_orphans=True)).orphans == []
 
@@ -309,3 +309,23 @@ def test_disruption_is_guarded_in_prod(site: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match=r"nodeType interrupts the service. Set allow_disruption: true"):
         run(prod, cache({"name": "main", "size": "medium"}))
     done(run(prod, cache({"name": "main", "size": "medium"}), allow_disruption=True))
+
+
+def test_what_cannot_be_is_refused_before_anything_is_touched(
+    site: dict[str, Any], sandbox: Sandbox, google: Google
+) -> None:
+    key = f"projects/{GCP_PROJECT}/locations/europe-west3/keyRings/r/cryptoKeys/k"
+    with pytest.raises(SpecError, match=r"the key is in europe-west3, and what it shall encrypt is in us-central1"):
+        run(site, cache({"name": "main", "encryption": "customer", "gcp": {"kms_key": key}}))
+    done(run(site, cache()))
+    policies = google("networkconnectivity").projects().locations().serviceConnectionPolicies()
+    body = {
+        "network": f"projects/{GCP_PROJECT}/global/networks/{BASE}",
+        "serviceClass": "gcp-memorystore",
+        "pscConfig": {"subnetworks": [f"projects/{GCP_PROJECT}/regions/{REGION}/subnetworks/{BASE}-nodes"]},
+    }
+    policies.create(parent=PARENT, serviceConnectionPolicyId="theirs", body=body).execute()
+    since = seen(sandbox)
+    with pytest.raises(SpecError, match=r"serviceConnectionPolicies/theirs for gcp-memorystore already"):
+        run(site, cache({"name": "main"}))
+    assert asked(sandbox, since, writes=True) == []

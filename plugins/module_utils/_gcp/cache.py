@@ -15,7 +15,7 @@ from .._spec.site import check
 from .agents import AgentGrant
 from .cache_bodies import REDIS_TLS_PORT, is_redis, problems, redis_body, valkey_body
 from .client import Cloud
-from .kms import GivenKey, Key
+from .kms import GivenKey, Key, place_problem
 from .memorystore import Instance
 from .memorystore_backups import KeptInstance
 from .memorystore_redis import AuthString, RedisInstance
@@ -64,8 +64,10 @@ class Builder:
         present = [item for item in self.spec.instances if item.state == "present"]
         found = [problem for item in present for problem in problems(item)]
         for item in present:
+            where = f"cache.instances.{item.name}"
+            found.append(place_problem(item.gcp.kms_key, self.cloud.region, f"{where}.gcp.kms_key"))
             if is_redis(item):
-                found.append(port_problem(self.network_spec, REDIS_TLS_PORT, f"cache.instances.{item.name}"))
+                found.append(port_problem(self.network_spec, REDIS_TLS_PORT, where))
         return [problem for problem in found if problem]
 
     def built(self) -> Built:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from .rest import Request, RestResource, Style
 
 ENCRYPTER = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 ROTATION = "7776000s"  # 90 days
+_KEY = re.compile(r"projects/[^/]+/locations/([^/]+)/keyRings/[^/]+/cryptoKeys/[^/]+")
 _DEAD = ("DESTROYED", "DESTROY_SCHEDULED", 4, 3)
 
 
@@ -109,6 +111,16 @@ class Key(RestResource):
     def _versions(self) -> list[str]:
         found = self.cloud.pages(self.service, f"{self.path}/cryptoKeyVersions", "cryptoKeyVersions")
         return [each["name"] for each in found if each.get("state") not in _DEAD]
+
+
+def place_problem(name: str | None, region: str, where: str) -> str:
+    """Why a regional service cannot encrypt with a key that the user named, or an empty string."""
+    found = _KEY.fullmatch(name or "")
+    if name and found is None:
+        return f"{where}: {name!r} is not the name of a key (projects/p/locations/l/keyRings/r/cryptoKeys/k)."
+    if found and found[1] != region:
+        return f"{where}: the key is in {found[1]}, and what it shall encrypt is in {region}. Name one that is there."
+    return ""
 
 
 class GivenKey(RestResource):

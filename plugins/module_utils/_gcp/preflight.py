@@ -15,7 +15,7 @@ from .._engine.errors import AuthError
 from .._engine.plan import Action
 from .._engine.retry import retry_call
 from .._engine.survey import Planned
-from . import cloudsql_checks, errors
+from . import cache_checks, cloudsql_checks, errors
 from .client import Cloud
 from .compute import Address, Firewall, Network, Router, Subnetwork
 from .gke import Cluster
@@ -68,6 +68,7 @@ class Preflight:
         self._versions()
         self._quotas()
         self.found += cloudsql_checks.problems(self.cloud, self.planned)
+        self.found += cache_checks.problems(self.cloud, self.planned)
         return self.found
 
     # -- quotas ----------------------------------------------------------------------------------------------------

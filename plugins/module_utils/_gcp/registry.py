@@ -12,11 +12,12 @@ from .._engine.resource import Resource
 from .._spec import names
 from .._spec.registry import Registry
 from .._spec.registry import Repository as Spec
+from .._spec.site import check
 from .agents import AgentGrant
 from .artifact_registry import UNTAGGED, Repository, RepositoryMember
 from .client import Cloud
 from .cluster import node_account
-from .kms import GivenKey, Key
+from .kms import GivenKey, Key, place_problem
 
 READER = "roles/artifactregistry.reader"
 DAY = 86400
@@ -32,6 +33,8 @@ def needed(spec: Registry) -> set[str]:
 
 def build(spec: Registry, cluster_built: Built | None, cloud: Cloud) -> Built:
     """The repositories' resources. cluster_built: what the cluster was built to, when it is part of the call."""
+    problem = place_problem(spec.gcp.kms_key, cloud.region, "registry.gcp.kms_key")
+    check([problem] if problem else [])
     return Builder(spec, cluster_built, cloud).built()
 
 

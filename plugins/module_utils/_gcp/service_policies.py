@@ -40,6 +40,10 @@ class ServiceConnectionPolicy(RestResource):
         }
     )
 
+    def all(self) -> list[dict[str, Any]]:
+        """Every policy of the region, whoever made it."""
+        return list(self._list().values())
+
     def creation(self, desired: dict[str, Any]) -> Request:
         return Request("POST", self.collection, desired, {"serviceConnectionPolicyId": self.name})
 
@@ -69,4 +73,4 @@ class GivenPolicy(ServiceConnectionPolicy):
         def ours(each: dict[str, Any]) -> bool:
             return each.get("serviceClass") == self.name and same_reference(self.network.path, each.get("network"))
 
-        return next((each for each in self._list().values() if ours(each)), None)
+        return next((each for each in self.all() if ours(each)), None)
