@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -128,6 +129,39 @@ def test_keys_are_renewed_in_turns_and_the_one_in_use_stays_valid(
     for each in (first, second, third):
         assert each.primary_key not in shown
         assert each.secondary_key not in shown
+
+
+@pytest.mark.skipif(not engine_available("redis"), reason="no Redis on this machine")
+def test_a_client_that_keeps_connecting_is_never_refused(site: dict[str, Any], azure: Subscription) -> None:
+    made = run(site, SESSIONS)
+    host = made.outputs["cache"]["instances"]["sessions"]["host"]
+    over, done, failures = threading.Event(), [0], []
+
+    def client() -> None:
+        """Reads the store, connects anew, works; and so on. An old connection is used as well."""
+        lasting = connect(host, kept(azure, made), azure)
+        while not over.is_set():
+            try:
+                fresh = connect(host, kept(azure, made), azure)
+                fresh.incr("visits")
+                fresh.close()
+                lasting.ping()
+                done[0] += 1
+            except redis.RedisError as error:
+                failures.append(repr(error))
+
+    thread = threading.Thread(target=client)
+    thread.start()
+    try:
+        run(site, with_cache(rotate=True))
+        during = done[0]
+    finally:
+        while not failures and done[0] < 10:
+            over.wait(0.05)
+        over.set()
+        thread.join()
+    assert failures == []
+    assert during > 0
 
 
 @pytest.mark.parametrize("step", ["regenerate", "store", "promote"])
