@@ -173,7 +173,7 @@ def test_a_deleted_vault_of_ours_comes_back_with_what_it_held(site: dict[str, An
     assert [entry["kind"] for entry in gone.kept or ()] == ["Microsoft.KeyVault/deletedVaults"]
     go()
     assert vault(azure).get_secret("signing-key").value == before
-    (deleted,) = go(state="absent").kept or ()
+    (deleted,) = list(go(state="absent").kept or ())
     other = {**site, "tags": {}, "platform": "ml-platform", "environment": "staging", "site": "azure-dev"}
     with pytest.raises(SpecError, match="a deleted vault keeps the name"):
         execute(sites.wanted(other, store), sites.options())

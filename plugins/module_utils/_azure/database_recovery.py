@@ -17,7 +17,7 @@ from .._spec import names
 from .._spec.database import Database
 from .database_backups import history
 from .groups import Groups
-from .kinds_postgresql import TAG, FlexibleServer, holder, is_ours, servers_of
+from .kinds_postgresql import TAG, FlexibleServer, ServerReference, holder, is_ours, servers_of
 from .kinds_postgresql_parts import OnDemandBackup
 from .operations import look, started
 from .session import Session
@@ -40,7 +40,7 @@ def backups(groups: Groups, label: str, spec: Database) -> Built:
                 "time can be restored."
             )
             continue
-        held = FlexibleServer(groups.session, server.name, groups.main(managed=False), managed=False)
+        held = ServerReference(groups.session, server.name, groups.main(managed=False))
         made[server.name] = OnDemandBackup(held, f"backups/{label}", dict, lock=f"postgresql {server.name}")
         resources += [held, made[server.name]]
     return Built(

@@ -235,5 +235,16 @@ def _transient(error: Any, message: str) -> bool:
     status = getattr(getattr(error, "response", None), "status_code", None) or 0
     if status in (408, 429) or status >= 500:
         return True
+    message = " ".join([message, *_causes(error)])
     words = r"timed out|Connection (aborted|reset|refused)|Max retries|temporarily_?\s?unavailable|AADSTS90033"
-    return bool(re.search(words + r"|HTTP Error: (429|5\d\d)", message, re.IGNORECASE))
+    return bool(re.search(words + r"|HTTP (Error|status): (429|5\d\d)", message, re.IGNORECASE))
+
+
+def _causes(error: BaseException) -> list[str]:
+    """What the errors say that led to an error: a sign-in that does not find its addresses tells why only there."""
+    found: list[str] = []
+    cause = error.__cause__ or error.__context__
+    while cause is not None and len(found) < 5:
+        found.append(str(cause))
+        cause = cause.__cause__ or cause.__context__
+    return found

@@ -55,7 +55,7 @@ def servers_of(session: Session) -> list[dict[str, Any]]:
 
 
 def holder(session: Session, logical: str) -> dict[str, Any] | None:
-    """The server that a specification means. One that lost its tags is known by its name.
+    """The server that a specification means. One that lost its tags is known by its name, and so is somebody else's.
 
     Raises: Conflict where several say that they are meant.
     """
@@ -65,7 +65,8 @@ def holder(session: Session, logical: str) -> dict[str, Any] | None:
         told = ", ".join(str(item["name"]) for item in ours)
         raise Conflict(f"the servers {told} all carry the tag {TAG}={logical}. Give all but one another.")
     name = physical(session, logical)
-    plain = [item for item in listed if str(item["name"]).lower() == name and TAG not in (item.get("tags") or {})]
+    named = [item for item in listed if str(item["name"]).lower() == name]
+    plain = [item for item in named if not is_ours(session, item) or TAG not in item["tags"]]
     return next(iter(ours or plain), None)
 
 
@@ -157,8 +158,10 @@ class FlexibleServer(ArmResource):
     def fetch(self) -> dict[str, Any] | None:
         if self._direct:
             raw = self.session.read(self.path, self.type, direct=True)
-            told = (raw or {}).get("tags") or {}
-            return raw if told.get(TAG, self.logical) == self.logical else None
+            other = (
+                raw is not None and is_ours(self.session, raw) and raw["tags"].get(TAG, self.logical) != self.logical
+            )
+            return None if other else raw
         raw = holder(self.session, self.logical)
         if raw is not None:
             self.path = str(raw["id"])
@@ -292,6 +295,15 @@ class FlexibleServer(ArmResource):
     def forget(self) -> None:
         super().forget()
         self.session.drop(_SERVERS)
+
+
+class ServerReference(FlexibleServer):
+    """A server that is only referred to."""
+
+    kind = "azure.postgresql.server_reference"
+
+    def __init__(self, session: Session, logical: str, group: ResourceGroup) -> None:
+        super().__init__(session, logical, group, managed=False)
 
 
 class ReadReplica(FlexibleServer):

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from .._engine.credential import Credential, Vault
-from .._engine.errors import Busy, InvalidRequest, Unsupported
+from .._engine.errors import Busy, Conflict, InvalidRequest, Unsupported
 from .._engine.fields import IMMUTABLE, MUTABLE, Field
 from .._engine.plan import Plan
 from .._engine.resource import DONE, Observed, Operation, Progress, Resource, State
@@ -178,7 +178,10 @@ class OnDemandBackup(_OfServer):
 
     def create(self, desired: dict[str, Any]) -> Operation:
         self.path = f"{self.server.path}/{self.leaf}"
-        return self.write("PUT", {})
+        try:
+            return self.write("PUT", {})
+        except Conflict:  # one that a run before has asked for ended just now: the next read shows it
+            return DONE
 
     def poll(self, operation: Operation) -> Progress:
         progress = super().poll(operation)

@@ -124,8 +124,8 @@ class KeyVault:
             if self._newest(each) is not None:
                 try:
                     self._call("DELETE", f"secrets/{each}")
-                except NotFound:
-                    continue
+                except NotFound as error:  # listed, and not there: a recovery is not over yet, or a deletion is
+                    raise Busy(f"the secret {each} is being recovered or deleted.", code=error.code) from error
                 finally:
                     self.forget()
 
