@@ -70,7 +70,7 @@ def count_backups(environment: Environment) -> int:
 
 
 _WITH_LOGIN = {"databases": ("app",), "users": (DatabaseUser("app"),)}
-_KEPT = "a password that was made stays in its secret; kills at every write are in test_gcp_database.py"
+_KEPT = "a password that was made stays in its secret; kills at every write are in test_gcp_rotation.py"
 _COPY = {"replicas": (Replica("copy"),)}
 
 CASES = [

@@ -44,7 +44,7 @@ def count_values(environment: Environment) -> int:
     return sum(version["state"] == "ENABLED" for version in found)
 
 
-_BACK = "a secret that is made again comes back with its value; kills while one is renewed are in test_gcp_database.py"
+_BACK = "a secret that is made again comes back with its value; kills while one is renewed are in test_gcp_rotation.py"
 
 CASES = [
     Case(
