@@ -176,15 +176,15 @@ class _Restoration:
         # Replicas belong to the former server still; the next rollout tells what is to be done about them.
         current = dataclasses.replace(self.entry, restore=None, replicas=None)
         # What was made for the old name goes last: while it is there, an earlier call may have died before this.
-        unsettled = self._run(leftover, check=True)[0].changed
+        # The server stands beside it in the calls: what all servers share is not taken for unwanted.
+        unsettled = self._run(current, leftover, check=True)[0].changed
         report, built = self._run(current, reapply=unsettled)
         self._add(report)
         if report.failed or self.options.check:
             return
         self._verify(built, self.entry.name)
         if unsettled:
-            tidied, _built = self._run(leftover)
-            self._add(dataclasses.replace(tidied, outputs={}))
+            self._add(self._run(current, leftover)[0])
 
     # -- what they are made of -------------------------------------------------------------------------------------
 
@@ -261,12 +261,12 @@ class _Restoration:
             self.done.verification = f"{name} answers as version {version} with {count} databases."
 
     def _run(
-        self, server: DatabaseServer, *, reapply: bool = False, check: bool = False
+        self, *servers: DatabaseServer, reapply: bool = False, check: bool = False
     ) -> tuple[Report, dict[str, Built]]:
-        """Converge one server, and nothing beside it."""
+        """Converge these servers, and nothing beside them."""
         wanted = dataclasses.replace(
             self.wanted,
-            database=Database((server,)),
+            database=Database(servers),
             cluster=None,
             cache=None,
             registry=None,
@@ -282,7 +282,10 @@ class _Restoration:
         offset = self.clock.now() - self.begun - report.seconds
         for entry in report.entries:
             entry.started += offset
-        whole.entries += report.entries
+        known = {(entry.kind, entry.name) for entry in whole.entries}
+        whole.entries += [
+            each for each in report.entries if each.action != "none" or (each.kind, each.name) not in known
+        ]
         whole.warnings += report.warnings
         whole.outputs = report.outputs or whole.outputs
 
