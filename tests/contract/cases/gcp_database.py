@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from module_utils._engine.resource import Resource
-from module_utils._spec.database import Database, DatabaseServer, DatabaseUser, Replica
+from module_utils._spec.database import Database, DatabaseServer, DatabaseUser, Replica, Restore
 from module_utils._spec.network import Network
 from module_utils._spec.secret_store import SecretStore
 
@@ -33,6 +33,15 @@ def of(kind: str, name: str = "main", **fixed: Any) -> Callable[..., Sequence[Re
         return [pick(built(environment, spec(environment, **{**fixed, **options})), kind, f"{BASE}-{name}")]
 
     return build
+
+
+def restored(environment: Environment, **options: Any) -> Sequence[Resource]:
+    """A server that begins as a clone of another one."""
+    servers = (DatabaseServer("main"), DatabaseServer("copy", restore=Restore("main"), **options))
+    resources = built(environment, Database(servers).resolve(environment.site))
+    copy = pick(resources, SERVER, f"{BASE}-copy")
+    copy.needs = (pick(resources, SERVER, f"{BASE}-main"), *copy.needs)
+    return [copy]
 
 
 def backup(environment: Environment) -> Sequence[Resource]:
@@ -122,6 +131,14 @@ CASES = [
         ],
         count=count("copy"),
         operation="^sql.instances.insert$",
+        named=False,
+    ),
+    Case(
+        "database-clone",
+        restored,
+        updates=[Variant({"storage_gb": 256}, ("settings.dataDiskSizeGb",))],
+        count=count("copy"),
+        operation="^sql.instances.clone$",
         named=False,
     ),
     Case(
