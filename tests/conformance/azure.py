@@ -15,6 +15,7 @@ from module_utils._azure import (
     kinds_postgresql,
     kinds_postgresql_parts,
     kinds_registry,
+    kinds_sql,
     kinds_storage,
 )
 from module_utils._azure.arm import ArmResource
@@ -39,6 +40,7 @@ def _kinds() -> dict[str, type[ArmResource]]:
         kinds_cache,
         kinds_endpoints,
         kinds_registry,
+        kinds_sql,
     ):
         for item in vars(module).values():
             if isinstance(item, type) and issubclass(item, ArmResource) and hasattr(item, "kind"):

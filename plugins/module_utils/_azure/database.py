@@ -11,7 +11,7 @@ from .._engine.capability import Built
 from .._engine.resource import Resource
 from .._spec.database import Database, DatabaseServer
 from .._spec.network import Network
-from . import logs
+from . import azure_sql, logs
 from .database_network import DatabasePlace, place
 from .groups import Groups
 from .kinds_common import ResourceGroup, Workspace
@@ -35,6 +35,7 @@ class DatabaseBuilder:
         self.reapply = reapply
         self.resources: list[Resource] = []
         self.shown: dict[str, Shown] = {}
+        self.shown_sql: dict[str, azure_sql.ShownSql] = {}
 
     def build(self) -> Built:
         servers = [server for server in self.spec.servers if server.engine == "postgresql"]
@@ -44,6 +45,7 @@ class DatabaseBuilder:
             workspace = self._workspace(where.group, servers)
             for server in servers:
                 self._postgresql(server, where, workspace)
+        self._sql_servers([server for server in self.spec.servers if server.engine == "sqlserver"])
         return Built(self.resources, outputs=lambda: {"servers": self._outputs()})
 
     def _postgresql(self, server: DatabaseServer, where: DatabasePlace, workspace: Workspace) -> None:
@@ -52,6 +54,19 @@ class DatabaseBuilder:
         self.resources += builder.resources
         if server.state == "present":
             self.shown[server.name] = shown
+
+    def _sql_servers(self, servers: list[DatabaseServer]) -> None:
+        if not servers:
+            return
+        present = any(server.state == "present" for server in servers)
+        zone, link = azure_sql.zone(self.groups, self.network_built, present=present)
+        self.resources += [zone, link]
+        for server in servers:
+            builder = azure_sql.SqlBuilder(self.groups, server, self.network_built, self.secrets, reapply=self.reapply)
+            shown = builder.build(zone)
+            self.resources += builder.resources
+            if server.state == "present":
+                self.shown_sql[server.name] = shown
 
     def _workspace(self, group: ResourceGroup, servers: list[DatabaseServer]) -> Workspace:
         made = logs.workspace(
@@ -66,9 +81,11 @@ class DatabaseBuilder:
         return made
 
     def _outputs(self) -> dict[str, Any]:
-        told = {}
+        told: dict[str, Any] = {}
         for server in self.spec.servers:
-            shown = self.shown.get(server.name)
+            sql, shown = self.shown_sql.get(server.name), self.shown.get(server.name)
+            if sql is not None:
+                told[server.name] = _of_sql(server, sql)
             if shown is None:
                 continue
             told[server.name] = {
@@ -86,3 +103,17 @@ class DatabaseBuilder:
                 },
             }
         return told
+
+
+def _of_sql(server: DatabaseServer, shown: azure_sql.ShownSql) -> dict[str, Any]:
+    return {
+        "id": shown.server.out("id"),
+        "host": shown.server.out("host"),
+        "port": azure_sql.PORT,
+        "engine": server.engine,
+        "version": shown.server.out("version"),
+        "databases": list(server.databases or ()),
+        "admin": {"username": shown.server.out("admin"), "secret": shown.admin.out("id")},
+        "users": {},
+        "replicas": {},
+    }

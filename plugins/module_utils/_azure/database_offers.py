@@ -1,7 +1,8 @@
 # Copyright: multicloud.platform contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the region offers for PostgreSQL: sizes, versions, standbys. Asked once, and only for what is new."""
+"""What the region offers for PostgreSQL: sizes, versions, standbys; and which names of servers are free. Asked once,
+and only for what is new."""
 
 from __future__ import annotations
 
@@ -10,8 +11,9 @@ from typing import Any
 
 from .._engine.plan import Action
 from .._engine.survey import Planned
-from .arm import at
+from .arm import ArmResource, at
 from .kinds_postgresql import FlexibleServer, physical
+from .kinds_sql import SqlServer
 from .session import Session
 
 _KIND = "Microsoft.DBforPostgreSQL/locations"
@@ -36,6 +38,9 @@ def shortfalls(session: Session, planned: Sequence[Planned]) -> list[str]:
     """Why servers cannot be made or changed so in this region."""
     problems = []
     for item in planned:
+        if isinstance(item.resource, SqlServer) and item.action is Action.CREATE:
+            told = _name_problem(session, "Microsoft.Sql", SqlServer, item.resource.path.rpartition("/")[2])
+            problems += [f"{item.what}: {told}"] if told else []
         if not isinstance(item.resource, FlexibleServer):
             continue
         if item.action is Action.CREATE:
@@ -80,14 +85,19 @@ def _offered(session: Session, item: Planned) -> list[str]:
 
 def _taken(session: Session, server: FlexibleServer) -> list[str]:
     name = physical(session, server.logical)
-    path = f"{session.subscription}/providers/Microsoft.DBforPostgreSQL/checkNameAvailability"
-    body = {"name": name, "type": FlexibleServer.type}
+    told = _name_problem(session, "Microsoft.DBforPostgreSQL", FlexibleServer, name)
+    return [f"{server.kind} {server.name}: {told}"] if told and not server.name_is_ours(name) else []
+
+
+def _name_problem(session: Session, provider: str, kind: type[ArmResource], name: str) -> str:
+    path = f"{session.subscription}/providers/{provider}/checkNameAvailability"
+    body = {"name": name, "type": kind.type}
     answer = session.once(
-        f"{path}/{name}", lambda: session.patient(lambda: session.client.send("POST", path, _KIND, body).body)
+        f"{path}/{name}", lambda: session.patient(lambda: session.client.send("POST", path, kind.type, body).body)
     )
-    if not answer or answer.get("nameAvailable") is not False or server.name_is_ours(name):
-        return []
-    return [
-        f"{server.kind} {server.name}: the name {name} cannot be used ({answer.get('message')}) Names of servers are "
-        "shared with the whole world: choose another name for it."
-    ]
+    if not answer or answer.get("nameAvailable", answer.get("available")) is not False:
+        return ""
+    return (
+        f"the name {name} cannot be used ({answer.get('message')}) Names of servers are shared with the whole world: "
+        "choose another name for it."
+    )

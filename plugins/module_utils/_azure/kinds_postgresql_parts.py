@@ -148,7 +148,7 @@ class AdminPassword(Credential):
     kind = "azure.postgresql.password"
     inside = True
 
-    def __init__(self, server: FlexibleServer, vault: Vault, place: Resource, **options: Any) -> None:
+    def __init__(self, server: ArmResource, vault: Vault, place: Resource, **options: Any) -> None:
         super().__init__(server.name, vault, place, (server,), lock=server.lock, **options)
         self.server = server
         self.goes_with = server

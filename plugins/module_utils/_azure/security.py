@@ -14,8 +14,9 @@ from typing import Any
 
 from .._spec.addresses import Addresses
 
-# What stands behind private endpoints: blob storage and key vaults, and Azure Managed Redis, whose port is fixed.
-_SERVICES = (443, 10000)
+# What stands behind private endpoints: blob storage and key vaults, Azure SQL, and Azure Managed Redis, whose ports
+# are fixed.
+_SERVICES = (443, 1433, 10000)
 
 
 def data_rules(addresses: Addresses, ports: Sequence[int]) -> list[dict[str, Any]]:
