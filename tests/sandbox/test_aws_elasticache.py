@@ -262,7 +262,10 @@ def test_daily_snapshots(cache: Cache) -> None:
         cache.aws.wait(lambda: all(item["SnapshotStatus"] == "available" for item in find()["Snapshots"]), seconds=30)
     found = cache.client.describe_snapshots(SnapshotSource="system")["Snapshots"]
     assert 1 <= len(found) <= 2
-    assert found[0]["SnapshotName"].startswith("automatic.cache-")
+    assert found[0]["SnapshotName"].startswith("automatic.cache-002-")
+    assert "ReplicationGroupId" not in found[0]
+    assert find(CacheClusterId="cache-002")["Snapshots"] == found
+    assert find(ReplicationGroupId="cache")["Snapshots"] == found
     assert cache.client.describe_snapshots(SnapshotSource="user")["Snapshots"] == []
     cache.gone(FinalSnapshotIdentifier="last")
     assert [item["SnapshotName"] for item in cache.client.describe_snapshots()["Snapshots"]] == ["last"]
@@ -434,10 +437,11 @@ def test_recorded_fields(cache: Cache) -> None:
         "ReplicationGroups.ConfigurationEndpoint",  # cluster mode
         "ReplicationGroups.NodeGroups.Slots",
         "ReplicationGroups.GlobalReplicationGroupInfo.",
-        "Snapshots.CacheClusterCreateTime",  # of single nodes
-        "Snapshots.CacheClusterId",
-        "Snapshots.NumCacheNodes",
-        "Snapshots.PreferredAvailabilityZone",
+        "Snapshots.AutomaticFailover",  # cluster mode, as the four below
+        "Snapshots.NumNodeGroups",
+        "Snapshots.ReplicationGroup",
+        "Snapshots.NodeSnapshots.CacheClusterId",
+        "Snapshots.NodeSnapshots.NodeGroupId",
     }
     cache.create()
     cache.client.create_snapshot(ReplicationGroupId="cache", SnapshotName="s")

@@ -262,7 +262,7 @@ class Groups:
         region.groups.pop(group.name, None)
         for name, snapshot in list(region.snapshots.items()):
             automatic = snapshot.document["SnapshotSource"] == "automated"
-            if automatic and snapshot.document["ReplicationGroupId"] == group.name:
+            if automatic and snapshot.origin["group"] == group.name:
                 self._store.remove_snapshot(region.snapshots[name])
         self._store.record(group, f"Replication group {group.name} deleted")
 

@@ -46,7 +46,7 @@ class Snapshots:
             raise wrong_state(f"Replication group {group.name} is not in available state.")
         phase = store.phase(call, "creating", "elasticache.snapshot")
         tags = tags_of(wanted.get("Tags")) or dict(group.tags)
-        snapshot = store.take(group, name, "manual", phase, tags)
+        snapshot = store.take(group, name, "manual", phase, tags, wanted.get("CacheClusterId"))
         busy = Phase("snapshotting", "elasticache.snapshot", begin=snapshot.life.work, failed_status="available")
         group.life.enter(store.context, busy)
         return {"Snapshot": shown(snapshot)}
@@ -74,9 +74,8 @@ class Snapshots:
             shown(snapshot)
             for snapshot in found
             if source in (None, snapshot.document["SnapshotSource"])
-            and wanted.get("ReplicationGroupId") in (None, snapshot.document["ReplicationGroupId"])
-            and wanted.get("CacheClusterId")
-            in (None, *(node["CacheClusterId"] for node in snapshot.document["NodeSnapshots"]))
+            and wanted.get("ReplicationGroupId") in (None, snapshot.origin["group"])
+            and wanted.get("CacheClusterId") in (None, *_nodes(snapshot))
         ]
         return page(call, entries, "Snapshots")
 
@@ -111,6 +110,13 @@ class Snapshots:
         phase.finish = lambda: self._store.remove_snapshot(snapshot)
         snapshot.life.enter(self._store.context, phase)
         return {"Snapshot": shown(snapshot)}
+
+
+def _nodes(snapshot: Snapshot) -> list[str]:
+    """The nodes that a snapshot is of."""
+    document = snapshot.document
+    named = [document.get("CacheClusterId"), *(node.get("CacheClusterId") for node in document["NodeSnapshots"])]
+    return [name for name in named if name is not None]
 
 
 def shown(snapshot: Snapshot) -> Document:

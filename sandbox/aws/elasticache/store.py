@@ -147,19 +147,18 @@ class Store:
 
     # --- snapshots ---
 
-    def take(self, group: Group, name: str, source: str, phase: Phase, tags: dict[str, str]) -> Snapshot:
-        """Begin a snapshot of a group."""
+    def take(
+        self, group: Group, name: str, source: str, phase: Phase, tags: dict[str, str], node: str | None = None
+    ) -> Snapshot:
+        """Begin a snapshot of a group; without cluster mode of one node, its primary unless ``node`` names another."""
         arn = self.arn(group.region, "snapshot", name)
         document: Document = {
             "SnapshotName": name,
             "SnapshotSource": source,
-            "ReplicationGroupId": group.name,
-            "ReplicationGroupDescription": group.document["Description"],
+            **_source(group, node),
             "CacheNodeType": group.node["CacheNodeType"],
             "Engine": group.node["Engine"],
             "EngineVersion": group.node["EngineVersion"],
-            "NumNodeGroups": len(group.shards),
-            "AutomaticFailover": group.document["AutomaticFailover"],
             "Port": group.port,
             "CacheParameterGroupName": group.parameter_group.name,
             "CacheSubnetGroupName": group.subnet_group.name,
@@ -172,8 +171,7 @@ class Store:
             "ARN": arn,
             "NodeSnapshots": [
                 {
-                    "CacheClusterId": group.primaries[shard],
-                    "NodeGroupId": shard,
+                    **({"CacheClusterId": group.primaries[shard], "NodeGroupId": shard} if group.clustered else {}),
                     "CacheNodeId": "0001",
                     "CacheNodeCreateTime": group.members(shard)[0].created,
                     "CacheSize": "",
@@ -183,7 +181,12 @@ class Store:
         }
         if group.document.get("KmsKeyId"):
             document["KmsKeyId"] = group.document["KmsKeyId"]
-        origin = {"clustered": group.clustered, "shards": len(group.shards), "engine": group.node["Engine"]}
+        origin = {
+            "group": group.name,
+            "clustered": group.clustered,
+            "shards": len(group.shards),
+            "engine": group.node["Engine"],
+        }
         snapshot = Snapshot(document, group.region, Life("available"), origin, tags)
         server = group.server
         if server is not None and phase.failure is None:
@@ -191,8 +194,8 @@ class Store:
             phase.begin = lambda: server.run(partial(server.engine.snapshot, server.id, data))
 
         def complete() -> None:
-            for node in document["NodeSnapshots"]:
-                node.update(SnapshotCreateTime=self.world.clock.wall(), CacheSize="4 MB")
+            for part in document["NodeSnapshots"]:
+                part.update(SnapshotCreateTime=self.world.clock.wall(), CacheSize="4 MB")
 
         phase.finish = complete
         phase.on_failure = lambda reason: self.record(group, f"Snapshot {name} failed. {reason}")
@@ -213,16 +216,12 @@ class Store:
         if now < group.next_snapshot:
             return
         group.next_snapshot = next_daily(window, now)
-        self.take(
-            group,
-            f"automatic.{group.name}-{now:%Y-%m-%d-%H-%M}",
-            "automated",
-            Phase("creating", "elasticache.snapshot"),
-            {},
-        )
+        node = str(group.document.get("SnapshottingClusterId") or group.nodes[-1].id)
+        name = f"automatic.{group.name if group.clustered else node}-{now:%Y-%m-%d-%H-%M}"
+        self.take(group, name, "automated", Phase("creating", "elasticache.snapshot"), {}, node)
         for snapshot in list(self.regions[group.region].snapshots.values()):
             made = snapshot.document["NodeSnapshots"][0].get("SnapshotCreateTime")
-            mine = snapshot.document["ReplicationGroupId"] == group.name
+            mine = snapshot.origin["group"] == group.name
             automatic = snapshot.document["SnapshotSource"] == "automated"
             if mine and automatic and made is not None and made < now - timedelta(days=limit):
                 self.remove_snapshot(snapshot)
@@ -249,3 +248,22 @@ class Store:
         server, users = group.server, self.server_users(group)
         if server is not None and group.created:
             server.run(partial(server.engine.set_users, server.id, users))
+
+
+def _source(group: Group, node: str | None) -> Document:
+    """What a snapshot is of: the group, or without cluster mode the node that was copied (recorded traffic)."""
+    if group.clustered:
+        return {
+            "ReplicationGroupId": group.name,
+            "ReplicationGroupDescription": group.document["Description"],
+            "NumNodeGroups": len(group.shards),
+            "AutomaticFailover": group.document["AutomaticFailover"],
+        }
+    chosen = next((item for item in group.nodes if item.id == node), None)
+    copied = chosen or next(item for item in group.nodes if item.id in group.primaries.values())
+    return {
+        "CacheClusterId": copied.id,
+        "CacheClusterCreateTime": copied.created,
+        "NumCacheNodes": 1,
+        "PreferredAvailabilityZone": copied.zone,
+    }
