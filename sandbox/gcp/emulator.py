@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 from ..core.context import Context
 from ..core.faults import FaultRule
 from . import quotas
+from .artifactregistry import images
 from .auth import Tokens
 from .calls import HANDLERS, Answer, Call, not_served
 from .discovery import VERSIONS, Library, Match
@@ -60,6 +61,8 @@ class GcpEmulator:
         """The discovery method id."""
         if request.path == "/token":
             return "oauth2.token"
+        if images.is_registry(request.path):
+            return f"docker.{request.method.lower()}"
         found = self._find(request)
         return found.method.id if found else "unknown"
 
@@ -104,6 +107,8 @@ class GcpEmulator:
         if request.path == "/token":
             status, data = self._tokens.grant(body)
             return _json(status, data)
+        if images.is_registry(request.path):
+            return images.serve(self._state, self._tokens, request, body)
         found = self._find(request)
         if found is None:
             return _no_such_url(request)

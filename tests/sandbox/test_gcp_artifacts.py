@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
+import requests
 from googleapiclient.errors import HttpError
 
 from tests.sandbox.gcp_managed import Longrunning, enable, key
@@ -143,3 +147,44 @@ def test_operations_take_time_and_can_fail(registry: Longrunning, repositories: 
     registry.project.sandbox.fault("gcp", operation="repositories.delete$", kind="fail_operation", message="No.")
     assert registry.done(repositories.delete(name=IMAGES).execute())["error"] == {"code": 13, "message": "No."}
     assert repositories.get(name=IMAGES).execute()["name"] == IMAGES
+
+
+def push(gcp: Project, image: str, tag: str, layer: bytes) -> int:
+    """What `docker push` does; returns the status of the manifest."""
+    session = requests.Session()
+    session.auth = ("oauth2accesstoken", gcp.credentials.token)
+    home = f"{gcp.endpoints['artifactregistry'].rpartition('/artifactregistry')[0]}/v2/{PROJECT}/images/{image}"
+    parts = []
+    for content in (b"{}", layer):
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        begun = session.post(f"{home}/blobs/uploads/")
+        assert begun.status_code == 202
+        place = urljoin(home, begun.headers["Location"])
+        assert session.patch(place, data=content).status_code == 202
+        assert session.put(place, params={"digest": digest}).status_code == 201
+        parts.append({"digest": digest, "size": len(content)})
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = {"schemaVersion": 2, "mediaType": kind, "config": parts[0], "layers": parts[1:]}
+    body = json.dumps(manifest).encode()
+    return session.put(f"{home}/manifests/{tag}", data=body, headers={"Content-Type": kind}).status_code
+
+
+def test_images_are_pushed_pulled_and_listed(gcp: Project, registry: Longrunning, repositories: Any) -> None:
+    create(registry, repositories, dockerConfig={"immutableTags": True})
+    assert repositories.packages().list(parent=IMAGES).execute() == {}
+    gcp.call("GET", "artifactregistry", f"v1/{IMAGES}")  # a token
+    assert push(gcp, "team/serving", "v1", b"layer") == 201
+    assert push(gcp, "team/serving", "v1", b"layer") == 201
+    assert push(gcp, "team/serving", "v1", b"another") == 400, "tags are immutable"
+    assert push(gcp, "team/serving", "v2", b"another") == 201
+    [package] = repositories.packages().list(parent=IMAGES).execute()["packages"]
+    assert package["name"] == f"{IMAGES}/packages/team%2Fserving"
+    images = repositories.dockerImages().list(parent=IMAGES).execute()["dockerImages"]
+    assert sorted(image["tags"] for image in images) == [["v1"], ["v2"]]
+    uri = next(image["uri"] for image in images if image["tags"] == ["v1"])
+    assert uri.startswith(f"{REGION}-docker.pkg.dev/{PROJECT}/images/team/serving@sha256:")
+    home = gcp.endpoints["artifactregistry"].rpartition("/artifactregistry")[0]
+    login = ("oauth2accesstoken", gcp.credentials.token)
+    pulled = requests.get(f"{home}/v2/{PROJECT}/images/team/serving/manifests/v1", auth=login, timeout=30)
+    assert pulled.headers["Docker-Content-Digest"] == uri.rpartition("@")[2]
+    assert requests.get(f"{home}/v2/", timeout=30).status_code == 401

@@ -1,7 +1,7 @@
-"""Artifact Registry: repositories, their settings and policies. What is pushed into them is not emulated."""
+"""Artifact Registry: repositories, their settings and policies, and the images that are pushed into them."""
 
 from __future__ import annotations
 
-from . import cleanup, repositories
+from . import cleanup, images, repositories
 
-__all__ = ["cleanup", "repositories"]
+__all__ = ["cleanup", "images", "repositories"]

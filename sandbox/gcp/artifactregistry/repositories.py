@@ -128,7 +128,7 @@ def shown(call: Call, data: Data) -> Data:
     _, _, _, place, _, name = data["name"].split("/")
     kind = data["format"].lower()
     full = {
-        **data,
+        **{key: value for key, value in data.items() if not key.startswith("#")},
         "satisfiesPzi": True,
         "registryUri": f"{place}-{kind}.pkg.dev/{PROJECT}/{name}",
         "vulnerabilityScanningConfig": _scanning(call, data),
@@ -222,14 +222,6 @@ def test_permissions(call: Call) -> Data:
     """The caller may do everything with what exists."""
     _find(call)
     return policies.test(call)
-
-
-@handles(f"{_REPOSITORIES}.dockerImages.list", f"{_REPOSITORIES}.packages.list")
-def contents(call: Call) -> Data:
-    """Nothing: the sandbox takes no images."""
-    if call.name not in call.state.repositories:
-        raise GoogleError(404, "Requested entity was not found.")
-    return {}
 
 
 @handles("artifactregistry.projects.locations.list")
