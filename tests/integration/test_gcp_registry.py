@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 from google.oauth2 import service_account
 from googleapiclient.discovery import build as discover
 from module_utils._engine.errors import SpecError
@@ -78,7 +79,7 @@ def changed(report: Report) -> list[str]:
     return sorted(change.path for entry in report.entries for change in entry.changes)
 
 
-def requests(sandbox: Sandbox, since: int) -> list[dict[str, Any]]:
+def requests_of(sandbox: Sandbox, since: int) -> list[dict[str, Any]]:
     return [entry for entry in sandbox.journal("gcp", since) if entry["operation"] != "oauth2.token"]
 
 
@@ -100,7 +101,7 @@ def test_a_whole_life(site: dict[str, Any], sandbox: Sandbox, repositories: Any)
     since = seen(sandbox)
     again = done(run(site, PLAIN))
     assert acts(again) == {}
-    asked = requests(sandbox, since)
+    asked = requests_of(sandbox, since)
     assert [entry["operation"] for entry in asked if entry["write"]] == []
     assert len(asked) == 2, [entry["operation"] for entry in asked]  # which services are on, and one list
 
@@ -173,3 +174,24 @@ def test_the_nodes_may_pull(site: dict[str, Any], repositories: Any, accounts: A
     assert acts(done(run(site, PLAIN))) == {}, "without a word it is left alone"
     done(run(site, {**PLAIN, "pull": False}))
     assert readers() == ["user:user@example.com"]
+
+
+def test_images_are_not_lost_by_accident(site: dict[str, Any], sandbox: Sandbox, repositories: Any) -> None:
+    done(run(site, PLAIN))
+    repositories.list(parent=PARENT).execute()
+    login = ("oauth2accesstoken", repositories._http.credentials.token)
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = {"schemaVersion": 2, "mediaType": kind, "layers": []}
+    url = f"{sandbox.url('gcp')}/v2/{GCP_PROJECT}/{BASE}-inference/inference/manifests/v1"
+    pushed = requests.put(url, json=manifest, headers={"Content-Type": kind}, auth=login, timeout=30)
+    assert pushed.status_code == 201
+    since = seen(sandbox)
+    refusal = r"it holds the image 'inference'\). Delete its images, or set force: true"
+    gone: dict[str, Any] = {"repositories": [{"name": "inference", "state": "absent"}, {"name": "training"}]}
+    with pytest.raises(SpecError, match=refusal):
+        run(site, gone)
+    with pytest.raises(SpecError, match=refusal):
+        run(site, PLAIN, state="absent")
+    assert [entry for entry in requests_of(sandbox, since) if entry["write"]] == []
+    gone["repositories"][0]["force"] = True
+    assert acts(done(run(site, gone))) == {f"gcp.artifactregistry.repository {BASE}-inference": "delete"}
