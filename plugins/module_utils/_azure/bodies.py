@@ -129,7 +129,12 @@ def changeable(want: Any, fields: Fields, path: str = "") -> Any:
             below = f"{path}.{name}" if path else name
             if value is None or fields.at(below).mode is not Mode.MUTABLE:
                 continue
-            out[name] = None if value == {} and fields.at(below).exact else changeable(value, fields, below)
+            if value == {} and fields.at(below).exact:
+                out[name] = None
+                continue
+            kept = changeable(value, fields, below)
+            if kept or not value:  # an object of which nothing can change says nothing
+                out[name] = kept
         return out
     if isinstance(want, (list, tuple)):
         return [changeable(item, fields, f"{path}[]") for item in want]

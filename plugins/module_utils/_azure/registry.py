@@ -27,6 +27,23 @@ _PREMIUM = "Premium"
 _MOST_DAYS = 365
 
 
+KUBELET = f"/providers/{Identity.type}/kubelet"
+
+
+class KubeletIdentity(Identity):
+    """The identity of the site's nodes, in whichever group the cluster lies."""
+
+    def predicted(self) -> dict[str, Any]:
+        return {}
+
+    def fetch(self) -> dict[str, Any] | None:
+        path = f"{self.session.subscription}/providers/{self.type}"
+        found = self.session.once(path, lambda: self.client.pages(path, self.type))
+        owner = self.session.site.owner
+        named = [item for item in found if str(item.get("name", "")).lower() == self.name.lower()]
+        return next((item for item in named if owner.owns(item.get("tags") or {})), None)
+
+
 class RegistryBuilder:
     """Turns one resolved registry specification into resources."""
 
@@ -131,9 +148,7 @@ class RegistryBuilder:
         if self.spec.pull is None and self.cluster is None:
             return
         if kubelet is None:
-            name = names.of(self.site, "kubelet")
-            path = self.session.in_group(names.of(self.site, limit=90), Identity.type, name)
-            kubelet = Identity(self.session, name, path, dict, managed=False, present=True)
+            kubelet = KubeletIdentity(self.session, names.of(self.site, "kubelet"), KUBELET, dict, managed=False)
             if self.spec.pull:
                 self.resources.append(kubelet)
         wanted = self.spec.pull is not False

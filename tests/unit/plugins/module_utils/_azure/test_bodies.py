@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from module_utils._azure.bodies import changeable, created, merged, writable
+from module_utils._azure.fields import ArmFields
 from module_utils._azure.kinds_cluster import Cluster
 from module_utils._azure.kinds_network import Subnet, VirtualNetwork
 from module_utils._azure.kinds_storage import StorageAccount
+from module_utils._engine.fields import IMMUTABLE, MUTABLE
 
 
 def test_a_vnet_keeps_the_subnets_that_nobody_names() -> None:
@@ -83,3 +85,9 @@ def test_a_patch_carries_nothing_that_can_never_change() -> None:
         "sku": {"name": "Standard_ZRS"},
         "properties": {"encryption": {"keySource": "Microsoft.Storage"}},
     }
+
+
+def test_a_patch_leaves_out_objects_of_which_nothing_can_change() -> None:
+    fields = ArmFields({"properties": MUTABLE, "properties.encryption.status": IMMUTABLE})
+    body = {"properties": {"encryption": {"status": "disabled"}, "policies": {"days": 7}, "rules": []}}
+    assert changeable(body, fields) == {"properties": {"policies": {"days": 7}, "rules": []}}
