@@ -124,7 +124,7 @@ def _first(value: Any, fields: Fields, path: str) -> Any:
 def changeable(want: Any, fields: Fields, path: str = "") -> Any:
     """The part of a desired body that a PATCH may carry: without omitted, write-once and immutable members."""
     if isinstance(want, Mapping):
-        out = {}
+        out: dict[str, Any] = {}
         for name, value in want.items():
             below = f"{path}.{name}" if path else name
             if value is None or fields.at(below).mode is not Mode.MUTABLE:
