@@ -20,7 +20,7 @@ from ._engine.apply import converge
 from ._engine.backups import History, moment
 from ._engine.capability import Built, Driver
 from ._engine.clock import Clock, SystemClock
-from ._engine.errors import AuthError, CloudError, SpecError
+from ._engine.errors import AuthError, CloudError, NotFound, SpecError
 from ._engine.graph import Graph
 from ._engine.report import Report
 from ._engine.retry import retry_call
@@ -191,7 +191,10 @@ class _Restoration:
     def _is_promoted(self) -> bool:
         """Whether an earlier call of the same words has promoted the server already."""
         tolerant = dataclasses.replace(self.options, check=True, tolerant=True)
-        return not self._of_promotion(self._driver(), tolerant).changed
+        try:
+            return not self._of_promotion(self._driver(), tolerant).changed
+        except (SpecError, NotFound):
+            return False  # there is no server yet that could be promoted
 
     def _of_promotion(self, driver: Driver, options: Options) -> Report:
         spec = self._spec(dataclasses.replace(self.entry, restore=None), self.new)
