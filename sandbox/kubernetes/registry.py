@@ -101,7 +101,7 @@ class Registry:
         """Store a new object (decoded by ``decode``)."""
         kind = self.kind(resource)
         metadata.prepare_create(body, resource, namespace, self.clock.wall())
-        if resource.has_status and not options.subresource:
+        if resource.has_status and not kind.born_with_status:
             body.pop("status", None)
         kind.default(body)
         kind.prepare_create(body, self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +15,11 @@ from ..core.clock import Clock
 from ..core.tls import LOOPBACK, Authority
 from .api import Api
 from .cluster import Cluster
-from .identity import TokenCheck
+from .identity import MASTERS, TokenCheck, UserInfo
 
 _T = TypeVar("_T")
 _START_SECONDS = 30.0
+CONTROLLERS = UserInfo("system:kube-controller-manager", groups=(MASTERS,))
 _SERVICE_NAMES = (
     "kubernetes",
     "kubernetes.default",
@@ -33,7 +35,9 @@ class ApiServer:
         self.cluster = cluster
         self._authority = authority
         self._host, self._port = host, port
-        self._api = Api(cluster, check)
+        # For the cluster's own controllers.
+        self.token = secrets.token_urlsafe(32)
+        self._api = Api(cluster, lambda token: CONTROLLERS if token == self.token else check(token))
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._ready: threading.Event = threading.Event()

@@ -21,6 +21,7 @@ class Kind:
     """A built-in kind without rules of its own. Bodies are the caller's to change; stored ones are not."""
 
     immutable: tuple[str, ...] = ()  # dotted paths that an update may not change
+    born_with_status = False  # whether a create may carry a status
     returns_deleted = False  # whether a delete answers with the object, not with a Status
 
     def __init__(self, resource: Resource) -> None:

@@ -181,7 +181,9 @@ class PersistentVolumeClaim(Kind):
 
 
 class Node(Kind):
-    """v1 Node."""
+    """v1 Node; a kubelet registers it together with its status."""
+
+    born_with_status = True
 
     def prepare_create(self, body: Body, registry: Registry) -> None:
         body.setdefault("spec", {})

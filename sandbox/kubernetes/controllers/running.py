@@ -1,0 +1,92 @@
+"""All controllers of a cluster, in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from pathlib import Path
+
+from .base import Controller, Informers
+from .client import Client
+from .deployments import Deployments, ReplicaSets
+from .endpoints import Endpoints
+from .images import Images, ImageTable
+from .jobs import Jobs
+from .kubelet import Kubelet
+from .scheduler import Scheduler
+
+_LOG = logging.getLogger(__name__)
+_START_SECONDS = 30.0
+
+
+class Controllers:
+    """Running controllers. They know the API server by its address alone, so any will do."""
+
+    def __init__(self, url: str, ca_file: Path, token: str, directory: Path, images: Images | None = None) -> None:
+        self._place = (url, ca_file, token)
+        self._directory = directory
+        self._images = images or ImageTable()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="kubernetes-controllers", daemon=True)
+
+    def start(self) -> Controllers:
+        """Returns when every cache is filled."""
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS):
+            self.stop()
+            raise TimeoutError("the controllers did not find their API server")
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """End them, and every process of a pod."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+    def __enter__(self) -> Controllers:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as error:
+            self._failure = error  # start() raises it
+            if self._ready.is_set():
+                _LOG.exception("the controllers have stopped")
+        finally:
+            self._ready.set()
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        async with Client(*self._place) as client:
+            informers = Informers(client)
+            controllers: list[Controller] = [
+                Deployments(client, informers),
+                ReplicaSets(client, informers),
+                Jobs(client, informers),
+                Endpoints(client, informers),
+                Scheduler(client, informers),
+                Kubelet(client, informers, self._images, self._directory),
+            ]
+            tasks = [asyncio.create_task(one.run()) for one in informers.all()]
+            await asyncio.gather(*(one.synced.wait() for one in informers.all()))
+            tasks += [asyncio.create_task(one.run()) for one in controllers]
+            self._ready.set()
+            stopping = asyncio.create_task(self._stop.wait())
+            done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in [stopping, *tasks]:
+                task.cancel()
+            await asyncio.gather(stopping, *tasks, return_exceptions=True)
+            for task in done - {stopping}:
+                task.result()

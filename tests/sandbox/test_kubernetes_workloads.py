@@ -1,0 +1,267 @@
+"""Controllers and pods: rollouts, jobs, scheduling, processes with probes and environment."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.kubernetes.controllers import Controllers, ImageTable, Program, node
+from tests.sandbox.kubernetes_support import Running, deployment, eventually, running
+
+_COUNT = itertools.count()
+_MERGE = "application/merge-patch+json"
+_SERVE = Program(("python", "-m", "http.server"), ("$(PORT)", "--bind", "$(HOST)"))
+_TELL = Program(("python", "-c", "import os, time; print(dict(os.environ), flush=True); time.sleep(60)"))
+_IMAGES = ImageTable(
+    programs={
+        "*/server:*": _SERVE,
+        "*/teller:*": _TELL,
+        "*/fails:*": Program(("python", "-c", "raise SystemExit(3)")),
+        "*/works:*": Program(("python", "-c", "print('done')")),
+    },
+    missing=["*/missing:*"],
+)
+_READY = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where containers print to."""
+    return tmp_path_factory.mktemp("pods")
+
+
+@pytest.fixture(scope="module")
+def cluster(logs: Path) -> Iterator[Running]:
+    """A server with two nodes and its controllers."""
+    with running() as started:
+        server = started.server
+        for name, zone in (("node-a", "a"), ("node-b", "b")):
+            started.post("/api/v1/nodes", node(name, "1.34.2", labels={"zone": zone}))
+        with Controllers(server.url, server.ca_file, server.token, logs, _IMAGES):
+            yield started
+
+
+@pytest.fixture
+def namespace(cluster: Running) -> Iterator[str]:
+    """A namespace of the test's own, gone afterwards with its processes."""
+    name = f"space-{next(_COUNT)}"
+    cluster.post("/api/v1/namespaces", {"metadata": {"name": name}})
+    yield name
+    cluster.request("DELETE", f"/api/v1/namespaces/{name}")
+    eventually(lambda: cluster.request("GET", f"/api/v1/namespaces/{name}").code == 404, 20)
+
+
+def _deployments(namespace: str) -> str:
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments"
+
+
+def _pods(cluster: Running, namespace: str) -> list[Any]:
+    return list(cluster.get(f"/api/v1/namespaces/{namespace}/pods")["items"])
+
+
+def _rolled_out(cluster: Running, path: str) -> bool:
+    """As ``kubectl rollout status`` sees it."""
+    body = cluster.get(path)
+    status, wanted = body.get("status") or {}, body["spec"]["replicas"]
+    if status.get("observedGeneration") != body["metadata"]["generation"]:
+        return False
+    return {status.get(name, 0) for name in ("updatedReplicas", "replicas", "availableReplicas")} == {wanted}
+
+
+def _condition(cluster: Running, path: str, kind: str) -> dict[str, Any]:
+    conditions = (cluster.get(path).get("status") or {}).get("conditions") or []
+    return next((one for one in conditions if one["type"] == kind), {})
+
+
+def test_a_deployment_rolls_out_and_over(cluster: Running, namespace: str) -> None:
+    """Pods on both nodes; a new template replaces them, the old revision stays for a rollback."""
+    path = f"{_deployments(namespace)}/web"
+    cluster.post(_deployments(namespace), deployment(replicas=4))
+    eventually(lambda: _rolled_out(cluster, path))
+    assert {pod["spec"]["nodeName"] for pod in _pods(cluster, namespace)} == {"node-a", "node-b"}
+    cluster.apply(path, deployment(image="example.org/web:2", replicas=4), force=True)
+    eventually(lambda: _rolled_out(cluster, path))
+    eventually(lambda: len(_pods(cluster, namespace)) == 4)
+    assert {pod["spec"]["containers"][0]["image"] for pod in _pods(cluster, namespace)} == {"example.org/web:2"}
+    sets = cluster.get(f"/apis/apps/v1/namespaces/{namespace}/replicasets")["items"]
+    revisions = {one["metadata"]["annotations"]["deployment.kubernetes.io/revision"]: one for one in sets}
+    assert {number: one["spec"]["replicas"] for number, one in revisions.items()} == {"1": 0, "2": 4}
+    cluster.apply(path, deployment(image="example.org/web:1", replicas=4), force=True)
+    eventually(lambda: _rolled_out(cluster, path))
+    assert cluster.get(path)["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "3"
+    assert len(cluster.get(f"/apis/apps/v1/namespaces/{namespace}/replicasets")["items"]) == 2
+
+
+def test_a_broken_image_leaves_the_old_pods(cluster: Running, namespace: str) -> None:
+    """The reason is told, the deadline passes, most of what ran keeps running."""
+    path = f"{_deployments(namespace)}/web"
+    spec: dict[str, Any] = {"replicas": 4, "progressDeadlineSeconds": 1}
+    cluster.apply(path, deployment(**spec))
+    eventually(lambda: _rolled_out(cluster, path))
+    cluster.apply(path, deployment(image="example.org/missing:1", **spec))
+
+    def waiting() -> set[str]:
+        states = [one for pod in _pods(cluster, namespace) for one in pod["status"].get("containerStatuses") or []]
+        return {one["state"]["waiting"]["reason"] for one in states if "waiting" in one["state"]}
+
+    eventually(lambda: "ImagePullBackOff" in waiting())
+    late = eventually(
+        lambda: (
+            _condition(cluster, path, "Progressing").get("reason") == "ProgressDeadlineExceeded"
+            and _condition(cluster, path, "Progressing")
+        )
+    )
+    assert late["status"] == "False"
+    assert cluster.get(path)["status"]["availableReplicas"] >= 3
+    assert _condition(cluster, path, "Available")["status"] == "True"
+    cluster.apply(path, deployment(**spec))
+    eventually(lambda: _rolled_out(cluster, path))
+
+
+def test_pods_are_processes(cluster: Running, namespace: str) -> None:
+    """They answer on their own addresses, are endpoints of their Service, and end with their pod."""
+    body = deployment("server", "example.org/server:1", replicas=2)
+    container = body["spec"]["template"]["spec"]["containers"][0]
+    container |= {"readinessProbe": _READY, "livenessProbe": _READY}
+    cluster.post(_deployments(namespace), body)
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    service = {"metadata": {"name": "server"}, "spec": {"selector": {"app": "server"}, "ports": ports}}
+    cluster.post(f"/api/v1/namespaces/{namespace}/services", service)
+    eventually(lambda: _rolled_out(cluster, f"{_deployments(namespace)}/server"), 20)
+    addresses = {pod["status"]["podIP"] for pod in _pods(cluster, namespace)}
+    assert len(addresses) == 2
+    for address in addresses:
+        with urllib.request.urlopen(f"http://{address}:8080/", timeout=5) as answer:
+            assert answer.status == 200
+
+    def ready() -> set[str]:
+        slices = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector="
+        found = cluster.get(f"{slices}kubernetes.io/service-name=server")["items"]
+        return {
+            one["addresses"][0] for part in found for one in part.get("endpoints") or [] if one["conditions"]["ready"]
+        }
+
+    eventually(lambda: ready() == addresses)
+    endpoints = cluster.get(f"/api/v1/namespaces/{namespace}/endpoints/server")["subsets"][0]
+    assert {one["ip"] for one in endpoints["addresses"]} == addresses
+    assert endpoints["ports"] == [{"name": "http", "port": 8080, "protocol": "TCP"}]
+    pids = [
+        int(one["containerID"].rpartition("/")[2])
+        for pod in _pods(cluster, namespace)
+        for one in pod["status"]["containerStatuses"]
+    ]
+    cluster.request("DELETE", f"{_deployments(namespace)}/server")
+    eventually(lambda: not _pods(cluster, namespace), 20)
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+    eventually(lambda: not ready())
+
+
+def test_the_environment_of_a_container(cluster: Running, namespace: str, logs: Path) -> None:
+    """From values, ConfigMaps, Secrets and the pod itself; what is missing is waited for."""
+    maps = f"/api/v1/namespaces/{namespace}/configmaps"
+    cluster.post(
+        f"/api/v1/namespaces/{namespace}/secrets", {"metadata": {"name": "s"}, "stringData": {"password": "hush"}}
+    )
+    container = {
+        "name": "c",
+        "image": "example.org/teller:1",
+        "envFrom": [{"configMapRef": {"name": "late"}, "prefix": "APP_"}],
+        "env": [
+            {"name": "PLAIN", "value": "1"},
+            {"name": "COMPOSED", "value": "$(PLAIN)-$$(PLAIN)"},
+            {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "password"}}},
+            {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        ],
+    }
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    eventually(lambda: cluster.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default").code == 200)
+    uid = cluster.post(pods, {"metadata": {"name": "p"}, "spec": {"containers": [container]}})["metadata"]["uid"]
+
+    def state() -> Any:
+        statuses = cluster.get(f"{pods}/p")["status"].get("containerStatuses") or [{"state": {}}]
+        return statuses[0]["state"]
+
+    eventually(lambda: state().get("waiting", {}).get("message") == 'configmap "late" not found')
+    cluster.post(maps, {"metadata": {"name": "late"}, "data": {"MODE": "fast"}})
+    file = logs / f"{uid}-c.log"
+    text = eventually(lambda: file.exists() and "PLAIN" in file.read_text() and file.read_text())
+    for name, value in {
+        "APP_MODE": "fast",
+        "COMPOSED": "1-$(PLAIN)",
+        "PASSWORD": "hush",
+        "POD": "p",
+    }.items():
+        assert f"'{name}': '{value}'" in text
+    cluster.request("DELETE", f"{pods}/p", {"gracePeriodSeconds": 1})
+
+
+def test_what_fails_is_restarted(cluster: Running, namespace: str) -> None:
+    """CrashLoopBackOff with the exit code of the last run."""
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    eventually(lambda: cluster.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default").code == 200)
+    spec = {"containers": [{"name": "c", "image": "example.org/fails:1"}]}
+    cluster.post(pods, {"metadata": {"name": "p"}, "spec": spec})
+
+    def state() -> Any:
+        return (cluster.get(f"{pods}/p")["status"].get("containerStatuses") or [{}])[0]
+
+    found = eventually(
+        lambda: state().get("state", {}).get("waiting", {}).get("reason") == "CrashLoopBackOff" and state()
+    )
+    assert found["restartCount"] >= 1
+    assert found["lastState"]["terminated"]["exitCode"] == 3
+    assert _condition(cluster, f"{pods}/p", "Ready")["status"] == "False"
+
+
+def test_jobs(cluster: Running, namespace: str) -> None:
+    """One that succeeds twice, one that fails for good."""
+    jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+    for name, image, more in (("good", "works", {"completions": 2}), ("bad", "fails", {"backoffLimit": 1})):
+        pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": f"example.org/{image}:1"}]}
+        cluster.post(jobs, {"metadata": {"name": name}, "spec": {**more, "template": {"spec": pod}}})
+    eventually(lambda: _condition(cluster, f"{jobs}/good", "Complete").get("status") == "True", 20)
+    assert cluster.get(f"{jobs}/good")["status"]["succeeded"] == 2
+    failed = eventually(lambda: _condition(cluster, f"{jobs}/bad", "Failed"), 20)
+    assert failed["reason"] == "BackoffLimitExceeded"
+    assert cluster.get(f"{jobs}/bad")["status"]["failed"] == 2
+
+
+def test_pods_that_fit_nowhere(cluster: Running, namespace: str) -> None:
+    """The condition counts the nodes by reason; a change of the nodes helps."""
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    eventually(lambda: cluster.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default").code == 200)
+    container = {"name": "c", "image": "example.org/c:1"}
+    big = {**container, "resources": {"requests": {"cpu": "100"}}}
+    cluster.post(pods, {"metadata": {"name": "big"}, "spec": {"containers": [big]}})
+    picky = {"containers": [container], "nodeSelector": {"zone": "c"}}
+    cluster.post(pods, {"metadata": {"name": "picky"}, "spec": picky})
+
+    def why(name: str) -> Any:
+        return _condition(cluster, f"{pods}/{name}", "PodScheduled").get("message")
+
+    assert eventually(lambda: why("big")) == "0/2 nodes are available: 2 Insufficient cpu."
+    assert eventually(lambda: why("picky")) == (
+        "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."
+    )
+    cluster.request("PATCH", "/api/v1/nodes/node-b", {"metadata": {"labels": {"zone": "c"}}}, media=_MERGE)
+    eventually(lambda: cluster.get(f"{pods}/picky")["status"]["phase"] == "Running")
+    assert cluster.get(f"{pods}/picky")["spec"]["nodeName"] == "node-b"
+
+
+def test_a_refused_pod_is_told(cluster: Running, namespace: str) -> None:
+    """Quota in the way: the ReplicaSet and the Deployment say so, and go on when it is lifted."""
+    quotas = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    cluster.post(quotas, {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "1"}}})
+    path = f"{_deployments(namespace)}/web"
+    cluster.post(_deployments(namespace), deployment(replicas=2))
+    failed = eventually(lambda: _condition(cluster, path, "ReplicaFailure"))
+    assert "exceeded quota: few" in failed["message"]
+    cluster.request("DELETE", f"{quotas}/few")
+    eventually(lambda: _rolled_out(cluster, path))
+    assert _condition(cluster, path, "ReplicaFailure") == {}
