@@ -172,6 +172,17 @@ def test_the_nodes_may_pull(site: dict[str, Any], azure: Subscription) -> None:
     assert len(grants()) == 1
 
 
+def test_a_registry_whose_cluster_is_gone_can_go_too(site: dict[str, Any], azure: Subscription) -> None:
+    cluster = {"network": sites.CAPABILITIES["network"], "cluster": sites.CAPABILITIES["cluster"]}
+    pulled = {"registry": {**REGISTRY["registry"], "pull": True}}
+    with pytest.raises(SpecError, match="kubelet"):
+        carry_out(site, pulled)
+    run(site, {**cluster, **pulled})
+    run(site, cluster, state="absent")
+    gone = run(site, pulled, state="absent", find_orphans=True)
+    assert (list(manager(azure).registries.list()), gone.orphans) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

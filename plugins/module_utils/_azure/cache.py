@@ -186,7 +186,6 @@ class CacheBuilder:
                 lambda: {"properties": {"privateDnsZoneConfigs": [config]}},
                 parent=endpoint,
                 needs=[zone],
-                lock=cluster.path,
                 present=present,
             )
         )

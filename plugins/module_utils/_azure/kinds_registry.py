@@ -11,7 +11,7 @@ from typing import Any
 from .._engine.errors import CloudError, NotFound
 from .._engine.fields import IMMUTABLE, Field, Fields, Mode
 from .._engine.plan import Plan
-from .._engine.resource import DONE, Observed, Operation, Resource
+from .._engine.resource import DONE, NotYetKnown, Observed, Operation, Resource
 from .arm import ArmResource, at
 from .fields import TRACKED, ArmFields, canonical, dropped
 from .registry_data import RegistryData
@@ -63,9 +63,10 @@ class ContainerRegistry(ArmResource):
         try:
             held = [name for name in self.repositories() if name not in self.forced]
             held = [name for name in held if self.images(name)]
-        except CloudError as error:
+        except (CloudError, NotYetKnown) as error:
+            reason = error.message if isinstance(error, CloudError) else "it shows no login server."
             return (
-                f"it cannot be told whether the registry is empty: {error.message} "
+                f"it cannot be told whether the registry is empty: {reason} "
                 "The credentials need the right to read its repositories (AcrPull and Reader, or Contributor)."
             )
         if not held:
