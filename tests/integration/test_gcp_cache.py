@@ -65,6 +65,7 @@ def test_valkey_lives(site: dict[str, Any], sandbox: Sandbox, valkey: memorystor
     assert asked(sandbox, since, writes=True) == []
     stores = [operation for operation in asked(sandbox, since) if not operation.startswith(("compute.", "service"))]
     assert sorted(stores) == [
+        "memorystore.projects.locations.instances.getCertificateAuthority",
         "memorystore.projects.locations.instances.list",
         "networkconnectivity.projects.locations.serviceConnectionPolicies.list",
     ]

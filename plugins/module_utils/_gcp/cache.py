@@ -162,6 +162,9 @@ class Builder:
                 "port": instance.outputs.get("port"),
                 "reader_host": instance.outputs.get("reader_host"),
                 "tls": True,
+                "certificate_authority": instance.certificate_authority()
+                if isinstance(instance, Instance)
+                else instance.outputs.get("certificate_authority"),
                 # With IAM, clients authenticate with an access token of their own: there is no secret.
                 "authentication": "password" if place else "iam",
                 "secret": place.outputs.get("id") if place else None,

@@ -125,6 +125,14 @@ class Instance(RestResource):
             "version": str(raw.get("engineVersion", "")).partition("_")[2].replace("_", ".") or None,
         }
 
+    def certificate_authority(self) -> str | None:
+        """Whom clients have to trust, PEM. None while it is not there."""
+        if not self.outputs.get("host"):
+            return None
+        answer = self.cloud.look(self.service, f"{self.path}/certificateAuthority")
+        chains = (answer.get("managedServerCa") or {}).get("caCerts") or ()
+        return "\n".join(pem.strip() for chain in chains for pem in chain.get("certificates") or ()) or None
+
     # -- changes ---------------------------------------------------------------------------------------------------
 
     def creation(self, desired: dict[str, Any]) -> Request:

@@ -88,6 +88,7 @@ class RedisInstance(RestResource):
             "reader_host": raw.get("readEndpoint"),
             "auth": bool(raw.get("authEnabled")),
             "agent": raw.get("persistenceIamIdentity"),
+            "certificate_authority": "\n".join(each["cert"].strip() for each in raw.get("serverCaCerts") or ()) or None,
             "version": str(raw.get("redisVersion", "")).partition("_")[2].replace("_", ".").lower() or None,
         }
 
