@@ -71,10 +71,13 @@ _MODES = {"present": "apply", "absent": "destroy"}
 
 def counts(resources: list[dict[str, Any]]) -> dict[str, int]:
     """How many objects each action was carried out for, or would be; and how many failed, were skipped, or stayed.
+    What shall not exist and does not is no object.
     disruptive: how many of the updates restart or fail over what is running."""
     found = dict.fromkeys((*ACTIONS, "none", "failed", "skipped", "disruptive"), 0)
     for item in resources:
         status = item.get("status", "ok")
+        if status == "ok" and item["action"] == "none" and not item["id"]:
+            continue
         found[item["action"] if status == "ok" else status] += 1
         found["disruptive"] += bool(item.get("disruptive")) and status == "ok"
     return found

@@ -52,7 +52,8 @@ def test_table_of_a_rollout(reports: Any, recap: Any) -> None:
             [
                 item("mlp-net", seconds=1.23),
                 item("mlp-general", "update", seconds=45.0, changes=[change]),
-                item("mlp-role", "none"),
+                item("mlp-role", "none", id="role-1"),
+                item("mlp-nat-2", "none"),
             ],
             outputs={
                 "network": {"addresses": {"block": "10.8.0.0/13"}},
