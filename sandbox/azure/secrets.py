@@ -131,13 +131,13 @@ class SecretService:
     # -- access ---------------------------------------------------------------------------------------------------
 
     def _allow(self, vault: Record, claims: dict[str, Any], permission: str) -> None:
-        from .providers.authorization import holds
+        from .providers.authorization import heeds
 
         self._check_network(vault)
         properties, who = vault.properties, str(claims["oid"])
         if properties.get("enableRbacAuthorization"):
             roles = _READERS if permission in ("get", "list") else _WRITERS
-            if not holds(self._emulator, who, vault.id, *roles):
+            if not heeds(self._emulator, who, vault.id, *roles):
                 message = (
                     "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments "
                     "or role definitions were changed recently, please observe propagation time.\r\n"

@@ -134,6 +134,7 @@ DURATIONS: dict[str, float] = {
     "azure.resource_group.delete": 30,
     "azure.provider.register": 45,
     "azure.principal.replicate": 15,
+    "azure.role.propagate": 45,
     "azure.federated_credential.write": 1,
     "azure.vnet.create": 4,
     "azure.vnet.update": 4,

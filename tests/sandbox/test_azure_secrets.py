@@ -191,3 +191,18 @@ def test_without_a_token_the_challenge_names_authority_and_resource(azure: Subsc
     )
     with pytest.raises(ClientAuthenticationError):
         bad.get_secret("one")
+
+
+def test_a_new_role_is_heeded_after_a_while(azure: Subscription) -> None:
+    vault = make_vault(azure)
+    azure.sandbox.set_profile("realistic", 1.0)
+    azure.sandbox.advance("azure", 100)
+    try:
+        grant(azure, vault)
+        with pytest.raises(HttpResponseError) as caught:
+            list(client(azure, vault).list_properties_of_secrets())
+        assert inner(caught) == "ForbiddenByRbac"
+        azure.sandbox.advance("azure", 100)
+        assert list(client(azure, vault).list_properties_of_secrets()) == []
+    finally:
+        azure.sandbox.set_profile("instant")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import armid, schema
@@ -112,6 +113,10 @@ class RoleAssignments(AuthorizationKind):
                 "description": properties.get("description"),
             }
         }
+
+    def saved(self, call: Call, record: Record, previous: Document | None) -> None:
+        if previous is None:
+            record.private["heeded_at"] = self.emulator.context.ends_at("azure.role.propagate")
 
     def _check_role(self, role_id: str) -> None:
         name = role_id.rpartition("/")[2].lower()
@@ -264,18 +269,28 @@ def allows(emulator: AzureEmulator, principal: str, scope: str, *role_names: str
     return holds(emulator, principal, scope, *role_names, "Owner", "Contributor")
 
 
-def holds(emulator: AzureEmulator, principal: str, scope: str, *role_names: str) -> bool:
+def holds(
+    emulator: AzureEmulator, principal: str, scope: str, *role_names: str, without: Sequence[Record] = ()
+) -> bool:
     """Whether a principal holds one of exactly these roles at a scope or above it (actions on data)."""
     wanted = {role.id for role in BUILT_IN if role.name in role_names}
     for record in emulator.store.of_kind(ASSIGNMENTS):
         where = record.properties["scope"].lower()
-        if record.properties["principalId"].lower() != principal.lower():
+        if record in without or record.properties["principalId"].lower() != principal.lower():
             continue
         if record.properties["roleDefinitionId"].rpartition("/")[2].lower() not in wanted:
             continue
         if scope.lower() == where or scope.lower().startswith(where.rstrip("/") + "/"):
             return True
     return False
+
+
+def heeds(emulator: AzureEmulator, principal: str, scope: str, *role_names: str) -> bool:
+    """As `holds`, but a data plane hears of a new assignment after a while (Azure RBAC, "Troubleshoot": up to ten
+    minutes)."""
+    now = emulator.context.clock.now()
+    late = [record for record in emulator.store.of_kind(ASSIGNMENTS) if record.private.get("heeded_at", 0.0) > now]
+    return holds(emulator, principal, scope, *role_names, without=late)
 
 
 def install(emulator: AzureEmulator) -> None:
