@@ -178,3 +178,27 @@ def test_a_deleted_vault_of_ours_comes_back_with_what_it_held(site: dict[str, An
     with pytest.raises(SpecError, match="a deleted vault keeps the name"):
         execute(sites.wanted(other, store), sites.options())
     assert deleted["name"] in [item.name for item in azure.vaults.vaults.list_deleted()]
+
+
+def test_the_right_to_the_vault_is_waited_for_also_by_the_next_run(
+    site: dict[str, Any], sandbox: Sandbox, azure: Subscription
+) -> None:
+    store = {"secret_store": {"secrets": [{"name": "signing-key"}]}}
+    wanted = sites.wanted(site, store)
+    sandbox.set_profile("realistic", scale=100.0, cloud="azure")
+    said: list[str] = []
+    report = execute(wanted, sites.options(), notify=lambda event: said.append(event.message))
+    assert not report.failed, report.summary()
+    assert "the vault does not heed the role assignment yet" in said
+    (grant,) = [item for item in azure.roles.role_assignments.list_for_subscription() if "/vaults/" in item.scope]
+    azure.roles.role_assignments.delete_by_id(grant.id)
+    azure.roles.role_assignments.create_by_id(
+        grant.id,
+        {"properties": {"roleDefinitionId": grant.role_definition_id, "principalId": grant.principal_id}},
+    )
+    planned = execute(wanted, sites.options(check=True))
+    again = execute(wanted, sites.options())
+    assert not again.failed, again.summary()
+    assert acts(planned) == acts(again)
+    assert vault(azure).get_secret("signing-key").value
+    assert acts(execute(wanted, sites.options())) == {}
