@@ -192,6 +192,15 @@ def test_persistence_of_another_kind_replaces_the_first(valkey: Valkey) -> None:
     assert set(after["persistenceConfig"]) == {"mode", "rdbConfig"}
 
 
+def test_another_node_type_comes_alone(valkey: Valkey) -> None:
+    valkey.allow()
+    valkey.create(nodeType="SHARED_CORE_NANO")
+    change = {"nodeType": "STANDARD_SMALL", "replicaCount": 1}
+    refused = valkey.refused("PATCH", CACHE, change, updateMask="nodeType,replicaCount")
+    assert refused == (400, "only engine_configs supported along with node_type update")
+    assert valkey.patch("nodeType", nodeType="STANDARD_SMALL")["nodeConfig"] == {"sizeGb": 6.5}
+
+
 def test_keys_of_ones_own(valkey: Valkey) -> None:
     name = key(valkey.project, agent="gcp-sa-memorystore")
     info = valkey.create(kmsKey=name)["encryptionInfo"]

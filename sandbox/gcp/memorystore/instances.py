@@ -165,7 +165,7 @@ def patch(call: Call) -> Data:
     for field, value in (("replicaCount", 0), ("deletionProtectionEnabled", False)):
         after.setdefault(field, value)
     settings.check(call, after)
-    _check_change(record.data, after)
+    _check_change(record.data, after, changed)
     if changed & {"endpoints", "pscAutoConnections"}:
         _keep_endpoints(call, record, after, body)
     work = _tune(call.state, record.data, after)
@@ -182,7 +182,10 @@ def patch(call: Call) -> Data:
     return managed_lro.start(call, record, "update", "memorystore.instance.update", response, failed, work)
 
 
-def _check_change(before: Data, after: Data) -> None:
+def _check_change(before: Data, after: Data, changed: set[str]) -> None:
+    # Source: issue 29428 of the Terraform provider for Google.
+    if after["nodeType"] != before["nodeType"] and changed - {"nodeType", "engineConfigs"}:
+        raise invalid("only engine_configs supported along with node_type update", field="update_mask")
     if settings.VERSIONS.index(after["engineVersion"]) < settings.VERSIONS.index(before["engineVersion"]):
         raise invalid(f"Cannot go back from {before['engineVersion']} to {after['engineVersion']}.")
 
