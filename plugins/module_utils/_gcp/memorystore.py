@@ -56,7 +56,7 @@ def _same_connections(want: Any, have: Any) -> bool:
 
 
 class Instance(RestResource):
-    """A cache. One member is changed at a time, as recorded traffic does."""
+    """A cache. One member is changed at a time, as recorded traffic does: the API takes few of them together."""
 
     kind = "gcp.memorystore.instance"
     service = "memorystore"

@@ -125,9 +125,10 @@ class RedisInstance(RestResource):
 class AuthString(Resource):
     """The password of a Redis instance, which the service makes, copied into the secret store.
 
-    The service has one password at a time, and makes a new one when AUTH is switched off and on again; what is
-    connected stays so, and between the two nobody needs a password inside the network. A pending value in the store
-    marks that this is under way: whoever finds one goes on, and at the end copies what is in force.
+    The service has one password at a time, and makes a new one when AUTH is switched off and on again: whoever is
+    connected stays so, and who connects in between is turned away (Memorystore for Redis documentation, AUTH overview).
+    A pending value in the store marks that this is under way: whoever finds one goes on, and at the end copies what is
+    in force.
     """
 
     kind = "gcp.redis.auth_string"
