@@ -171,13 +171,15 @@ class _Restoration:
             )
         self.done.former = former.name if former.exists else None
         if self.done.restored_to is None:
-            self._date(self._histories(self.entry)[0], made=False)
+            for source in self._histories(self._former(), self.entry):  # its backups may have gone along with it
+                self._date(source, made=False)
         leftover = dataclasses.replace(self.new, state="absent", final_snapshot=False, deletion_protection=False)
         # Replicas belong to the former server still; the next rollout tells what is to be done about them.
         current = dataclasses.replace(self.entry, restore=None, replicas=None)
         # What was made for the old name goes last: while it is there, an earlier call may have died before this.
         # The server stands beside it in the calls: what all servers share is not taken for unwanted.
-        unsettled = self._run(current, leftover, check=True)[0].changed
+        plan, _built = self._run(current, leftover, check=True, reapply=True)
+        unsettled = any(entry.action == "delete" for entry in plan.entries)
         report, built = self._run(current, reapply=unsettled)
         self._add(report)
         if report.failed or self.options.check:
@@ -228,7 +230,7 @@ class _Restoration:
             self.done.restored_to = datetime.fromisoformat(self.request.time)
         elif self.request.label:
             taken = [backup.taken for backup in source.backups if backup.label == self.request.label]
-            self.done.restored_to = max(taken, default=None)
+            self.done.restored_to = max(taken, default=self.done.restored_to)
         elif made:
             self.done.restored_to = source.newest()
         if self.done.restored_to:
@@ -247,7 +249,7 @@ class _Restoration:
         reach = built["database"].exports.get("reach", {}).get(name)
         self.done.verified = False
         if reach is None:
-            self.done.verification = f"There is no client here for {self.entry.engine}."
+            self.done.verification = f"Servers with engine {self.entry.engine} are not asked."
             return
         try:
             console = reach()
