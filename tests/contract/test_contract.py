@@ -13,9 +13,12 @@ import botocore.session
 import pytest
 from module_utils._engine.graph import Graph
 from module_utils._spec.arguments import build
+from module_utils._spec.cache import Cache
 from module_utils._spec.cluster import Cluster
 from module_utils._spec.network import Network
 from module_utils._spec.object_store import ObjectStore
+from module_utils._spec.registry import Registry
+from module_utils._spec.secret_store import SecretStore
 
 from tests.contract.checks import CHECKS, WAITING, checks_of
 from tests.contract.harness import Case, World
@@ -123,3 +126,28 @@ def test_every_kind_of_a_site_has_a_case(cloud: str, environment: str, worlds: W
     graph = Graph([*resources, *place.driver.object_store(store).resources])
     tried = {case.build(place)[-1].kind for name, case in _cases() if name == cloud}
     assert {resource.kind for resource in graph.resources.values() if resource.managed} - tried == set()
+
+
+STORES: dict[str, Any] = {
+    "secret_store": {"secrets": [{"name": "signing"}, {"name": "partner", "generate": False}]},
+    "cache": {"instances": [{"name": "sessions", "persistence": "snapshots", "encryption": "customer"}]},
+    "registry": {"repositories": [{"name": "serving"}], "encryption": "customer"},
+}
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+@pytest.mark.parametrize("store", sorted(STORES))
+@pytest.mark.parametrize("cloud", sorted({cloud for cloud, _case in _cases()} - {"memory"}))
+def test_every_kind_of_a_store_has_a_case(cloud: str, store: str, environment: str, worlds: Worlds) -> None:
+    place = worlds.open(cloud).environment(environment=environment)
+    network = build(Network, {"addresses": {place.site.name: "0"}}).resolve(place.site)
+    built = place.driver.network(network)
+    secrets = place.driver.secret_store(build(SecretStore, STORES["secret_store"]).resolve(place.site))
+    if store == "secret_store":
+        made = secrets
+    elif store == "registry":
+        made = place.driver.registry(build(Registry, STORES[store]).resolve(place.site), None)
+    else:
+        made = place.driver.cache(build(Cache, STORES[store]).resolve(place.site), network, built, secrets)
+    tried = {case.build(place)[-1].kind for name, case in _cases() if name == cloud}
+    assert {resource.kind for resource in made.resources if resource.managed} - tried == set()
