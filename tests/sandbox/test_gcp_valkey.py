@@ -193,7 +193,6 @@ def test_persistence_of_another_kind_replaces_the_first(valkey: Valkey) -> None:
 
 
 def test_another_node_type_comes_alone(valkey: Valkey) -> None:
-    valkey.allow()
     valkey.create(nodeType="SHARED_CORE_NANO")
     change = {"nodeType": "STANDARD_SMALL", "replicaCount": 1}
     refused = valkey.refused("PATCH", CACHE, change, updateMask="nodeType,replicaCount")
