@@ -76,6 +76,7 @@ def test_a_cache_lives(site: dict[str, Any], sandbox: Sandbox, azure: Subscripti
     database = caches(azure).databases.get(BASE, cluster.name, "default")
     assert (database.client_protocol, database.eviction_policy) == ("Encrypted", "AllKeysLRU")
     shown = made.outputs["cache"]["instances"]["sessions"]
+    assert shown.keys() == {"id", "host", "port", "reader_host", "tls", "certificate_authority", "secret"}
     assert (shown["host"], shown["port"], shown["tls"]) == (cluster.host_name, 10000, True)
     assert kept(azure, made) == keys(azure).primary_key
     zone = "privatelink.redis.azure.net"

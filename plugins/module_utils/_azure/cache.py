@@ -82,6 +82,7 @@ class CacheBuilder:
                         "port": database.out("port"),
                         "reader_host": None,
                         "tls": True,
+                        "certificate_authority": None,  # a public one
                         "secret": key.out("id"),
                     }
                     for name, (cluster, database, key) in self.shown.items()
