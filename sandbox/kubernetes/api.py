@@ -99,6 +99,8 @@ class Api:
         stored = self.registry.get(call.resource, call.info.namespace, call.info.name)
         if call.info.subresource == "scale":
             return reply(scale_of(call.resource, stored.body))
+        if call.info.subresource == "log":
+            return await self.cluster.logs.answer(call.request, stored.body)
         return self._shown(call, stored)
 
     async def _list(self, call: Call) -> web.StreamResponse:

@@ -11,6 +11,7 @@ from .authorization import Authorizer
 from .bootstrap import bootstrap
 from .catalogue import Catalogue, Resource
 from .identity import MASTERS, UserInfo
+from .logs import Logs
 from .options import WriteOptions
 from .registry import Registry
 from .schemas import library
@@ -29,6 +30,7 @@ class Cluster:
         self.catalogue = Catalogue(library(self.minor))
         self.registry = Registry(self.catalogue, clock or Clock())
         self.registry.namespaces.ca_pem = ca_pem
+        self.logs = Logs()
         self.authorizer = Authorizer(self.registry.store)
         self.accounts = Accounts(self.registry)
         Admission(self.registry, self.authorizer)

@@ -15,6 +15,7 @@ _SUBRESOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "finalize": ("", "", "", ("update",)),
     "binding": ("Binding", "", "v1", ("create",)),
     "eviction": ("Eviction", "policy", "v1", ("create",)),
+    "log": ("", "", "", ("get",)),
     "token": ("TokenRequest", "authentication.k8s.io", "v1", ("create",)),
     "approval": ("", "", "", _WRITABLE),
 }

@@ -16,6 +16,7 @@ from ..core.tls import LOOPBACK, Authority
 from .api import Api
 from .cluster import Cluster
 from .identity import MASTERS, TokenCheck, UserInfo
+from .logs import LogSource
 
 _T = TypeVar("_T")
 _START_SECONDS = 30.0
@@ -73,6 +74,10 @@ class ApiServer:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
+
+    def read_logs_from(self, source: LogSource) -> None:
+        """Where logs of containers are: ``Controllers.log`` of the controllers that run the pods."""
+        self.cluster.logs.source = source
 
     def call(self, work: Callable[[Cluster], _T]) -> _T:
         """Run ``work`` on the cluster in the server's thread and return its result."""

@@ -14,7 +14,7 @@ from tests.sandbox.kubernetes_support import KUBECTL, Running, running
 needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
 # Streams into containers and proxies, and what is stored as another version.
 _NOT_SERVED = re.compile(
-    r"/(attach|ephemeralcontainers|exec|log|portforward|proxy|resize)(/|$)"
+    r"/(attach|ephemeralcontainers|exec|portforward|proxy|resize)(/|$)"
     r"|/autoscaling/v1/|/events.k8s.io/|mutatingadmission"
 )
 

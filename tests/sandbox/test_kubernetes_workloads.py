@@ -43,7 +43,8 @@ def cluster(logs: Path) -> Iterator[Running]:
         server = started.server
         for name, zone in (("node-a", "a"), ("node-b", "b")):
             started.post("/api/v1/nodes", node(name, "1.34.2", labels={"zone": zone}))
-        with Controllers(server.url, server.ca_file, server.token, logs, _IMAGES):
+        with Controllers(server.url, server.ca_file, server.token, logs, _IMAGES) as controllers:
+            server.read_logs_from(controllers.log)
             yield started
 
 
@@ -162,7 +163,7 @@ def test_pods_are_processes(cluster: Running, namespace: str) -> None:
     eventually(lambda: not ready())
 
 
-def test_the_environment_of_a_container(cluster: Running, namespace: str, logs: Path) -> None:
+def test_the_environment_of_a_container(cluster: Running, namespace: str) -> None:
     """From values, ConfigMaps, Secrets and the pod itself; what is missing is waited for."""
     maps = f"/api/v1/namespaces/{namespace}/configmaps"
     cluster.post(
@@ -181,16 +182,22 @@ def test_the_environment_of_a_container(cluster: Running, namespace: str, logs: 
     }
     pods = f"/api/v1/namespaces/{namespace}/pods"
     eventually(lambda: cluster.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default").code == 200)
-    uid = cluster.post(pods, {"metadata": {"name": "p"}, "spec": {"containers": [container]}})["metadata"]["uid"]
+    cluster.post(pods, {"metadata": {"name": "p"}, "spec": {"containers": [container]}})
 
     def state() -> Any:
         statuses = cluster.get(f"{pods}/p")["status"].get("containerStatuses") or [{"state": {}}]
         return statuses[0]["state"]
 
     eventually(lambda: state().get("waiting", {}).get("message") == 'configmap "late" not found')
+    early = cluster.request("GET", f"{pods}/p/log")
+    assert (early.code, "is waiting to start: CreateContainerConfigError" in early.body["message"]) == (400, True)
     cluster.post(maps, {"metadata": {"name": "late"}, "data": {"MODE": "fast"}})
-    file = logs / f"{uid}-c.log"
-    text = eventually(lambda: file.exists() and "PLAIN" in file.read_text() and file.read_text())
+
+    def printed() -> str:
+        answer = cluster.request("GET", f"{pods}/p/log")
+        return str(answer.body) if answer.code == 200 else ""
+
+    text = eventually(printed)
     for name, value in {
         "APP_MODE": "fast",
         "COMPOSED": "1-$(PLAIN)",
@@ -198,6 +205,10 @@ def test_the_environment_of_a_container(cluster: Running, namespace: str, logs: 
         "POD": "p",
     }.items():
         assert f"'{name}': '{value}'" in text
+    assert cluster.get(f"{pods}/p/log?tailLines=0") == ""
+    assert cluster.request("GET", f"{pods}/p/log?container=other").body["message"] == (
+        "container other is not valid for pod p"
+    )
     cluster.request("DELETE", f"{pods}/p", {"gracePeriodSeconds": 1})
 
 

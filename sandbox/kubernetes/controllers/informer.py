@@ -33,6 +33,10 @@ class Informer:
         """An object as it was last seen."""
         return self.objects.get((namespace, name))
 
+    def by_uid(self, uid: str) -> Body | None:
+        """An object by its uid."""
+        return next((body for body in self.objects.values() if body["metadata"]["uid"] == uid), None)
+
     def owned_by(self, uid: str, namespace: str) -> list[Body]:
         """What is controlled by an owner."""
         return [body for key, body in self.objects.items() if key[0] == namespace and controller_uid(body) == uid]

@@ -7,6 +7,7 @@ import logging
 import threading
 from pathlib import Path
 
+from .balancers import DisruptionBudgets, LoadBalancers
 from .base import Controller, Informers
 from .client import Client
 from .deployments import Deployments, ReplicaSets
@@ -15,6 +16,7 @@ from .images import Images, ImageTable
 from .jobs import Jobs
 from .kubelet import Kubelet
 from .scheduler import Scheduler
+from .sets import DaemonSets, StatefulSets
 
 _LOG = logging.getLogger(__name__)
 _START_SECONDS = 30.0
@@ -28,6 +30,7 @@ class Controllers:
         self._directory = directory
         self._images = images or ImageTable()
         self._loop = asyncio.new_event_loop()
+        self._kubelet: Kubelet | None = None
         self._stop = asyncio.Event()
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -55,6 +58,10 @@ class Controllers:
     def __exit__(self, *exc: object) -> None:
         self.stop()
 
+    def log(self, uid: str, container: str) -> Path | None:
+        """The file with what a container of a pod printed; None when it runs in name only or not here."""
+        return None if self._kubelet is None else self._kubelet.log(uid, container)
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
@@ -71,13 +78,18 @@ class Controllers:
     async def _serve(self) -> None:
         async with Client(*self._place) as client:
             informers = Informers(client)
+            self._kubelet = Kubelet(client, informers, self._images, self._directory)
             controllers: list[Controller] = [
                 Deployments(client, informers),
                 ReplicaSets(client, informers),
+                StatefulSets(client, informers),
+                DaemonSets(client, informers),
                 Jobs(client, informers),
                 Endpoints(client, informers),
+                LoadBalancers(client, informers),
+                DisruptionBudgets(client, informers),
                 Scheduler(client, informers),
-                Kubelet(client, informers, self._images, self._directory),
+                self._kubelet,
             ]
             tasks = [asyncio.create_task(one.run()) for one in informers.all()]
             await asyncio.gather(*(one.synced.wait() for one in informers.all()))

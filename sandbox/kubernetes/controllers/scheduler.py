@@ -53,13 +53,10 @@ class Scheduler(Controller):
         await self.event(pod, "Normal", "Scheduled", f"Successfully assigned {key[0]}/{key[1]} to {name}")
 
     def _problem(self, pod: Body, node: Body) -> str:
-        """Why a node does not fit; "" when it does."""
-        spec = node.get("spec") or {}
-        if spec.get("unschedulable"):
+        """Why a node does not take a pod; "" when it does."""
+        if (node.get("spec") or {}).get("unschedulable"):
             return "node(s) were unschedulable"
-        taints = [one for one in spec.get("taints") or [] if one["effect"] in ("NoSchedule", "NoExecute")]
-        tolerations = pod["spec"].get("tolerations") or []
-        if any(not any(_tolerates(one, taint) for one in tolerations) for taint in taints):
+        if not _tolerated(pod, node):
             return _UNTOLERATED
         conditions = {one["type"]: one["status"] for one in at(node, "status.conditions") or []}
         if conditions.get("Ready") != "True":
@@ -104,6 +101,17 @@ class Scheduler(Controller):
         for key, pod in self.own.objects.items():
             if not pod["spec"].get("nodeName"):
                 self.enqueue(key)
+
+
+def fits_node(pod: Body, node: Body) -> bool:
+    """Whether a pod may be on a node, whatever room there is."""
+    return _tolerated(pod, node) and _selected(pod, node)
+
+
+def _tolerated(pod: Body, node: Body) -> bool:
+    taints = [one for one in at(node, "spec.taints") or [] if one["effect"] in ("NoSchedule", "NoExecute")]
+    tolerations = pod["spec"].get("tolerations") or []
+    return all(any(_tolerates(one, taint) for one in tolerations) for taint in taints)
 
 
 def _tolerates(toleration: Body, taint: Body) -> bool:
