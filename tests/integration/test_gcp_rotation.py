@@ -103,14 +103,15 @@ class Killed(BaseException):
 
 
 @contextlib.contextmanager
-def killed_after(sandbox: Sandbox, count: int) -> Iterator[None]:
-    """The run dies once the cloud has carried out this many writes."""
+def killed_after(sandbox: Sandbox, count: int, operation: str = "") -> Iterator[None]:
+    """The run dies once the cloud has carried out this many writes; operation: of this kind."""
     begun, send = seen(sandbox), urllib3.connectionpool.HTTPConnectionPool.urlopen
 
     def urlopen(pool: Any, *args: Any, **options: Any) -> Any:
         answer = send(pool, *args, **options)
         entries = sandbox.journal("gcp", begun)
-        if sum(entry["write"] and entry["status"] < 400 for entry in entries) >= count:
+        done = [entry["operation"] for entry in entries if entry["write"] and entry["status"] < 400]
+        if sum(operation in (each, "") for each in done) >= count:
             raise Killed
         return answer
 
@@ -118,11 +119,13 @@ def killed_after(sandbox: Sandbox, count: int) -> Iterator[None]:
         yield
 
 
-def kill(site: dict[str, Any], sandbox: Sandbox, wanted: dict[str, Any], count: int) -> bool:
+def kill(
+    site: dict[str, Any], sandbox: Sandbox, wanted: dict[str, Any], count: int, operation: str = "", **options: Any
+) -> bool:
     """Whether the run got so far."""
-    with killed_after(sandbox, count):
+    with killed_after(sandbox, count, operation):
         try:
-            report = run(site, wanted)
+            report = run(site, wanted, **options)
         except Killed:
             return True
     return any("Killed" in entry.error for entry in report.entries)
@@ -178,3 +181,19 @@ def test_old_values_are_closed(rolled_out: dict[str, Any], google: Google) -> No
     found = versions.list(parent=f"{PROJECT}/secrets/{APP}").execute()["versions"]
     assert [each["state"] for each in found] == ["ENABLED", "DISABLED"]
     assert "scheduledDestroyTime" in found[1]
+
+
+@pytest.mark.parametrize("operation", ["sql.instances.insert", "sql.instances.patch", "sql.users.insert"])
+def test_a_server_that_is_on_its_way_is_waited_for(
+    site: dict[str, Any], sandbox: Sandbox, google: Google, operation: str
+) -> None:
+    """Nothing can be asked of what is in it meanwhile."""
+    done(run(site, {"network": NETWORK}))
+    larger = specs(size="medium")
+    if operation == "sql.instances.patch":
+        done(run(site, specs()))
+    sandbox.set_profile("realistic", scale=200, cloud="gcp")
+    assert kill(site, sandbox, larger, 1, operation)
+    done(run(site, larger))
+    consistent(google)
+    assert acts(done(run(site, larger))) == {}

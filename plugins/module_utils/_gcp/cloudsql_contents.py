@@ -11,7 +11,7 @@ from typing import Any
 from .._engine.credential import Credential, Vault
 from .._engine.errors import NotFound
 from .._engine.fields import IMMUTABLE, Field, Fields
-from .._engine.resource import DONE, Observed, Operation, Progress, Resource
+from .._engine.resource import DONE, NotYetKnown, Observed, Operation, Progress, Resource
 from .client import Cloud
 from .cloudsql import SqlResource, known_path
 from .cloudsql_server import Server
@@ -20,8 +20,10 @@ from .rest import Request
 
 
 def _listed(cloud: Cloud, server: Server, what: str) -> dict[str, dict[str, Any]]:
-    """What a server has of one kind, by name; one list for all. Nothing while it does not run: it cannot be asked."""
+    """What a server has of one kind, by name; one list for all. Raises NotYetKnown while it does not run."""
     path = f"{known_path(server)}/{what}"
+    if not server.outputs.get("running"):
+        raise NotYetKnown(f"{server.key}.{what}")
 
     def load() -> dict[str, dict[str, Any]]:
         try:

@@ -117,6 +117,8 @@ class Server(SqlResource):
             "host": addresses.get("PRIVATE"),
             "version": str(raw.get("databaseVersion", "")).partition("_")[2].replace("_", "."),
             "database_version": raw.get("databaseVersion"),
+            # What is in it can be asked only while it runs.
+            "running": raw.get("state") in READY and (raw.get("settings") or {}).get("activationPolicy") != "NEVER",
             "zone": raw.get("gceZone"),
             "connection_name": raw.get("connectionName"),
         }
