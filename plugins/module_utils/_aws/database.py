@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from .._engine.capability import Built
-from .._engine.resource import Resource
+from .._engine.resource import NotYetKnown, Resource
 from .._spec import names
 from .._spec.database import Database, DatabaseServer, Replica
 from .._spec.network import Network
@@ -36,7 +36,7 @@ from .kms import Key
 from .logs import LogGroup
 from .rds import Instance
 from .rds_lists import AS_TAG, ORIGIN_TAG, SERVER_TAG
-from .rds_network import SubnetGroup
+from .rds_network import DatabaseKey, SubnetGroup
 from .rds_parameters import OutdatedParameterGroups, ParameterGroup, Parameters
 from .rds_passwords import ManagedPassword, OwnPassword
 from .rds_replicas import ReadReplica
@@ -115,7 +115,6 @@ class _Builder:
 
     def everything(self) -> Built:
         self.tiers = self._tiers()
-        present = bool(self.wanted)
         tier = next(iter(self.tiers.values()))
         self.subnet_group = self._add(
             SubnetGroup(
@@ -123,7 +122,6 @@ class _Builder:
                 names.of(self.session.site, "database", limit=255),
                 self.network.exports["vpc"],
                 tier.subnets,
-                present=present,
             )
         )
         self.key = self._key()
@@ -146,19 +144,26 @@ class _Builder:
             part = "database" if engine == "postgresql" else f"database-{engine}"
             tiers[engine] = tier = data_tier(self.session, self.network, part, PORTS[engine])
             if tier.own:
-                tier.group.present = any(server.engine == engine for server in self.wanted)
                 self.resources.append(tier.group)
         return tiers
 
     def _key(self) -> Key | None:
-        """One key for all servers that encrypt with a customer key and name none. Snapshots can only be read with it:
-        like every key it can be saved within its waiting period."""
+        """One key for all servers that encrypt with a customer key and name none. It goes when the site goes; a server
+        that goes alone leaves it to the others, which another call may be about."""
         users = [s for s in self.spec.servers if s.encryption == "customer" and not s.aws.encryption_key_arn]
         if not users:
             return None
-        name = names.of(self.session.site, "database")
-        present = any(server.state == "present" for server in users)
-        key: Key = self._add(Key(self.session, name, f"Databases of {self.session.site.base}", present=present))
+        wanted = any(server.state == "present" for server in users)
+        key: Key = self._add(
+            DatabaseKey(
+                self.session,
+                names.of(self.session.site, "database"),
+                f"Databases of {self.session.site.base}",
+                needed_after=any(server.final_snapshot for server in users),
+                present=wanted,
+                managed=wanted,
+            )
+        )
         return key
 
     def _key_of(self, server: DatabaseServer) -> Resource | None:
@@ -173,7 +178,7 @@ class _Builder:
         session, present = self.session, server.state == "present"
         name = identifier(session, server.name)
         origin = None
-        if server.restore:
+        if server.restore and present:
             origin = BackupOrigin(session, server.restore, f"database.servers.{server.name}.restore", name)
         version = ServerVersion(
             session, engine_of(server), version_of(server), name, origin.version if origin else None
@@ -315,8 +320,13 @@ def _tags(server: DatabaseServer, origin: BackupOrigin | None) -> dict[str, str]
 
 
 def _console(one: _Server) -> PostgresServer:
-    """The server as its administrator. NotYetKnown while it has no address."""
+    """The server as its administrator. NotYetKnown while it has no address, is stopped, or while nobody can tell which
+    password it takes."""
     instance = one.instance
+    if isinstance(one.admin, OwnPassword) and not one.admin.settled:
+        raise NotYetKnown(f"{one.admin.key}: the password in use")
+    if (instance.item() or {}).get("DBInstanceStatus") == "stopped":
+        raise NotYetKnown(f"{instance.key}: what is in it, while it is stopped")
     endpoint = Endpoint(str(instance.known("host")), int(instance.known("port")))
     password: Callable[[], str] = one.admin.password
     return PostgresServer(endpoint, str(instance.known("username")), password)

@@ -36,12 +36,12 @@ def find(session: Session, known: set[str]) -> list[dict[str, Any]]:
         left = {arn: tags for arn, tags in left.items() if not _belongs_to_cluster(arn)}
     left = _existing(session, left)
     left |= _roles(session, known) | _providers(session, known)
-    return [_entry(arn, tags) for arn, tags in sorted(left.items())]
+    return [_entry(session, arn, tags) for arn, tags in sorted(left.items())]
 
 
-def _entry(arn: str, tags: dict[str, str]) -> dict[str, Any]:
+def _entry(session: Session, arn: str, tags: dict[str, str]) -> dict[str, Any]:
     named = {"id": _identity(arn), "name": tags.get("Name", _identity(arn))}
-    why = kept(arn)
+    why = kept(session, arn)
     return {"kind": f"aws.{_service(arn)}.{_type(arn)}", **named, **({"kept": why} if why else {})}
 
 

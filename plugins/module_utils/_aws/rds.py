@@ -16,9 +16,9 @@ from .._engine.plan import Plan
 from .._engine.resource import WATCH, Observed, Operation, Recovery, Resource, Status
 from .base import Item, as_dict, as_list
 from .client import Session, refuse
-from .rds_lists import INSTANCES, SNAPSHOTS, instances, major, numbers, within
+from .rds_lists import INSTANCES, SNAPSHOTS, group_name, instances, major, numbers, within
 from .rds_network import RdsResource
-from .rds_states import status_of
+from .rds_states import failure, status_of
 from .rds_versions import ServerVersion
 
 _STORAGE = ("AllocatedStorage", "StorageType", "Iops")
@@ -79,6 +79,7 @@ class Origin(Protocol):
     """What a new instance begins with."""
 
     mark: str  # as the instance carries it in a tag
+    successor_of: str  # the instance whose name it may take
 
     def request(self) -> tuple[str, dict[str, Any]]:
         """The operation that restores, and what it needs beside the settings of the instance."""
@@ -170,7 +171,16 @@ class Instance(RdsResource):
                 raise refuse(f"database.servers.{self.name}.version", self.version.mismatch())
         if found is not None:
             body |= self._grown(found, body)
+            if self._succeeds(found):
+                body["DBParameterGroupName"] = None
         return body
+
+    def _succeeds(self, found: Item) -> bool:
+        """Whether a restored instance has the parameter group of the server whose name it is about to take."""
+        if self.origin is None or self.version is None:
+            return False
+        groups = {group["DBParameterGroupName"] for group in found.get("DBParameterGroups") or ()}
+        return group_name(self.origin.successor_of, self.version.family()) in groups
 
     @staticmethod
     def _grown(found: Item, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,6 +243,8 @@ class Instance(RdsResource):
         pending = found.get("PendingModifiedValues") or {}
         if status is Status.READY and self._changed and pending:
             return Status.PENDING, f"to be changed: {', '.join(sorted(pending))}", recovery
+        if status is Status.FAILED:
+            reason = " ".join(filter(None, (reason, failure(self.session, self.name, self.region))))
         return status, reason, recovery
 
     # -- change --------------------------------------------------------------------------------------------------------

@@ -109,6 +109,11 @@ def family(engine: str, version: str) -> str:
     return f"{engine}-{first}.{int(second)}"
 
 
+def group_name(identifier: str, family: str) -> str:
+    """The parameter group of an instance: one for each major version."""
+    return f"{identifier}-{family}".replace(".", "-")
+
+
 def aware(value: Any) -> datetime:
     """A moment as botocore gives it, in UTC."""
     moment: datetime = value

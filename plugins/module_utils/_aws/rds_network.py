@@ -16,7 +16,8 @@ from .._engine.tags import tag_changes
 from .base import AwsResource, Item, as_dict, as_list
 from .bulk import TAGS, tags_in_sync
 from .client import Session
-from .rds_lists import SUBNET_GROUPS, subnet_groups
+from .kms import Key
+from .rds_lists import SUBNET_GROUPS, snapshots, subnet_groups
 
 
 class RdsResource(AwsResource):
@@ -40,6 +41,27 @@ class RdsResource(AwsResource):
             tags = tag_changes(desired["tags"], observed.values.get("tags") or {})
             arn = observed.outputs["id"]
             self.session.call("rds", "add_tags_to_resource", region=region, ResourceName=arn, Tags=as_list(tags))
+
+
+class DatabaseKey(Key):
+    """The key of the site's databases. It stays as long as a snapshot can only be read with it. needed_after: the
+    servers leave final snapshots."""
+
+    def __init__(self, *arguments: Any, needed_after: bool, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.needed_after = needed_after
+
+    @property
+    def lasting(self) -> bool:  # type: ignore[override]
+        """Whether it stays when the site goes."""
+        return self.needed_after or self.outputs.get("arn") in {
+            item.get("KmsKeyId") for item in kept_snapshots(self.session)
+        }
+
+
+def kept_snapshots(session: Session) -> list[Item]:
+    """Those that do not go with their instance."""
+    return [item for item in session.steady(lambda: snapshots(session)) if item.get("SnapshotType") == "manual"]
 
 
 class SubnetGroup(RdsResource):

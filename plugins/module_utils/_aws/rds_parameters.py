@@ -16,7 +16,7 @@ from .base import AwsResource, Item, as_list
 from .bulk import TAGS
 from .client import Session
 from .rds import Instance
-from .rds_lists import INSTANCES, PARAMETER_GROUPS, parameter_groups
+from .rds_lists import INSTANCES, PARAMETER_GROUPS, group_name, parameter_groups
 from .rds_network import RdsResource
 from .rds_versions import ServerVersion
 
@@ -106,43 +106,55 @@ class ParameterGroup(RdsResource):
         self.version, self.values = version, dict(values)
         self._predicted: dict[str, Any] = {}
 
-    @property
-    def group(self) -> str:
+    def group_of(self, family: str) -> str:
         """Its name, as RDS knows it."""
-        return f"{self.name}-{self.version.family()}".replace(".", "-")
+        return group_name(self.name, family)
+
+    def existing(self) -> list[str]:
+        """The groups that there are of this server, the right one first."""
+        pattern = re.compile(re.escape(self.name) + r"-(postgres\d+|sqlserver-[a-z]+-[\d-]+)")
+        family = self.version.known_family()
+        right = self.group_of(family) if family else ""
+        found = [name for name in parameter_groups(self.session) if pattern.fullmatch(name)]
+        return sorted(found, key=lambda name: (name != right, name))
 
     def lists(self) -> Sequence[Hashable]:
         return (PARAMETER_GROUPS, TAGS)
 
     def desired(self) -> dict[str, Any]:
-        self._predicted = {"name": self.group, "id": self.session.arn("rds", f"pg:{self.group}")}
-        return {"Family": self.version.family(), "Description": f"Parameters of {self.name}", "tags": self.tags}
+        family = self.version.family()
+        group = self.group_of(family)
+        self._predicted = {"name": group, "id": self.session.arn("rds", f"pg:{group}")}
+        return {"Family": family, "Description": f"Parameters of {self.name}", "tags": self.tags}
 
     def predicted(self) -> dict[str, Any]:
         return self._predicted
 
     def read(self) -> Observed | None:
-        found: Item | None = parameter_groups(self.session).get(self.group)
-        if found is None:
+        there, family = self.existing(), self.version.known_family()
+        name = self.group_of(family) if family else next(iter(there), "")
+        if name not in there:
             return None
-        arn = self.session.arn("rds", f"pg:{self.group}")
+        found: Item = parameter_groups(self.session)[name]
+        arn = self.session.arn("rds", f"pg:{name}")
         tags = self.rds_tags(arn)
         if tags is None:
             return None
         values = {"Family": found["DBParameterGroupFamily"], "Description": found["Description"], "tags": tags}
-        return Observed(values, {"id": arn, "name": self.group}, tags=tags)
+        return Observed(values, {"id": arn, "name": name}, tags=tags)
 
     def create(self, desired: dict[str, Any]) -> Operation:
+        group = self.group_of(desired["Family"])
         self.session.create(
             "rds",
             "create_db_parameter_group",
-            DBParameterGroupName=self.group,
+            DBParameterGroupName=group,
             DBParameterGroupFamily=desired["Family"],
             Description=desired["Description"],
             Tags=as_list(desired["tags"]),
         )
         # Instances that are made with them need no restart for them.
-        set_parameters(self.session, desired["Family"], self.group, self.values)
+        set_parameters(self.session, desired["Family"], group, self.values)
         return WATCH
 
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
@@ -150,7 +162,7 @@ class ParameterGroup(RdsResource):
         return WATCH
 
     def delete(self, observed: Observed) -> Operation:
-        self.session.call("rds", "delete_db_parameter_group", DBParameterGroupName=self.group)
+        self.session.call("rds", "delete_db_parameter_group", DBParameterGroupName=observed.outputs["name"])
         return WATCH
 
 
@@ -170,7 +182,7 @@ class Parameters(AwsResource):
         self._waiting = False  # static values were changed by this run: the instances say so only after a while
 
     def lists(self) -> Sequence[Hashable]:
-        return (INSTANCES, ("rds", "parameters", self.group.group))
+        return (INSTANCES, ("rds", "parameters"))
 
     def desired(self) -> dict[str, Any]:
         return {"Parameters": self.group.values, "Applied": "in-sync"}
@@ -178,20 +190,20 @@ class Parameters(AwsResource):
     def read(self) -> Observed | None:
         if "id" not in self.group.outputs:  # its id is certain before it exists
             raise NotYetKnown(self.group.key)
-        identity = self.group.outputs["id"]
+        identity, group = self.group.outputs["id"], self.group.outputs["name"]
         states = set()
         for instance in self.instances:
             instance.known("id")
             found = instance.item()
             groups = found.get("DBParameterGroups") or () if found else ()
-            states |= {g["ParameterApplyStatus"] for g in groups if g["DBParameterGroupName"] == self.group.group}
+            states |= {g["ParameterApplyStatus"] for g in groups if g["DBParameterGroupName"] == group}
         waiting = self._waiting or "pending-reboot" in states
         busy = any(
             str((instance.item() or {}).get("DBInstanceStatus")) in ("rebooting", "modifying")
             for instance in self.instances
         )
         values = {
-            "Parameters": set_values(self.session, self.group.group),
+            "Parameters": set_values(self.session, group),
             "Applied": "pending-reboot" if waiting else "in-sync",
         }
         status = Status.PENDING if busy or "applying" in states else Status.READY
@@ -202,7 +214,8 @@ class Parameters(AwsResource):
 
     def _set(self) -> Operation:
         family = self.group.version.family()
-        self._waiting = set_parameters(self.session, family, self.group.group, self.group.values) or self._waiting
+        group = self.group.known("name")
+        self._waiting = set_parameters(self.session, family, group, self.group.values) or self._waiting
         return WATCH
 
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
@@ -283,10 +296,10 @@ class OutdatedParameterGroups(AwsResource):
         return {"Names": []}
 
     def read(self) -> Observed | None:
-        current = self.group.group
-        pattern = re.compile(re.escape(self.name) + r"-(postgres\d+|sqlserver-[a-z]+-[\d-]+)")
-        names = [name for name in parameter_groups(self.session) if pattern.fullmatch(name) and name != current]
-        return Observed({"Names": sorted(names)}) if names else None
+        there, family = self.group.existing(), self.group.version.known_family()
+        right = self.group.group_of(family) if family else next(iter(there), "")
+        names = [name for name in there if name != right]
+        return Observed({"Names": names}) if names else None
 
     def create(self, desired: dict[str, Any]) -> Operation:
         return DONE

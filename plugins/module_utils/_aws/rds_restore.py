@@ -88,7 +88,7 @@ class BackupOrigin:
 
     def __init__(self, session: Session, restore: Restore, where: str, target: str) -> None:
         self.session, self.restore, self.where, self.target = session, restore, where, target
-        self.mark = origin_mark(restore)
+        self.mark, self.successor_of = origin_mark(restore), identifier(session, restore.server)
 
     def takes(self) -> frozenset[str]:
         return _TAKEN

@@ -1,12 +1,13 @@
 # Copyright: multicloud.platform contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the states of an RDS instance mean. Pure."""
+"""What the states of an RDS instance mean, and what RDS says of a failure."""
 
 from __future__ import annotations
 
 from .._engine.resource import Recovery, Status
 from .base import Item
+from .client import Session
 
 # What an instance says while it serves (Amazon RDS User Guide, "Viewing Amazon RDS DB instance status"). It takes no
 # changes while it is backed up; who wants one waits then.
@@ -40,3 +41,22 @@ def status_of(found: Item) -> tuple[Status, str, Recovery]:
     if word not in _SERVING:
         return Status.PENDING, word, Recovery.REPORT
     return Status.READY, "", Recovery.REPORT
+
+
+_EVENT_MINUTES = 14 * 24 * 60  # as long as RDS keeps events
+
+
+def failure(session: Session, identifier: str, region: str | None = None) -> str:
+    """RDS's own words for the last failure of an instance: they stand in its events."""
+    events = session.pages(
+        "rds",
+        "describe_events",
+        "Events",
+        region=region,
+        SourceIdentifier=identifier,
+        SourceType="db-instance",
+        Duration=_EVENT_MINUTES,
+        EventCategories=["failure"],
+    )
+    newest = max(events, key=lambda event: str(event["Date"]), default=None)
+    return str(newest["Message"]) if newest else ""

@@ -36,9 +36,14 @@ class ServerVersion:
             return self.asked
         return self.source() if self.source else default_version(self.session, self.engine)
 
+    def known_family(self) -> str | None:
+        """The family of the parameter group, as far as nothing but the instance has to be asked for it."""
+        version = self.asked or self.running()
+        return family(self.engine, version) if version else None
+
     def family(self) -> str:
-        """Of the parameter group, once it runs what is wanted."""
-        return family(self.engine, self.asked or self.running() or str(self.wanted()))
+        """The family of the parameter group, once it runs what is wanted."""
+        return self.known_family() or family(self.engine, str(self.wanted()))
 
     def mismatch(self) -> str:
         """Why a backup cannot be restored to the version that is asked for, or an empty string."""

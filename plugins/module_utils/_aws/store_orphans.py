@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from .client import Session
-from .elasticache_lists import listed
+from .elasticache_lists import kept_copies, key_id, listed
 from .rds_lists import instances, parameter_groups, snapshots, subnet_groups
+from .rds_network import kept_snapshots
 from .secrets import describe_secret
 
 
@@ -27,12 +28,7 @@ def caches_there(session: Session, arns: list[str]) -> set[str]:
     there: set[str] = set()
     for sort in ("groups", "subnet_groups", "parameter_groups"):
         there |= {str(item.get("ARN")) for item in session.steady(lambda one=sort: listed(session, one)).values()}  # type: ignore[misc]
-    copies = session.steady(lambda: listed(session, "snapshots")).values()
-    there |= {
-        str(item.get("ARN"))
-        for item in copies
-        if item.get("SnapshotSource") != "automated" and item.get("SnapshotStatus") != "deleting"
-    }
+    there |= {str(item.get("ARN")) for item in kept_copies(session) if item.get("SnapshotStatus") != "deleting"}
     return set(arns) & there
 
 
@@ -54,11 +50,15 @@ def databases_there(session: Session, arns: list[str]) -> set[str]:
     return set(arns) & there
 
 
-def kept(arn: str) -> str:
+def kept(session: Session, arn: str) -> str:
     """Why an object stays on purpose, or an empty string."""
     service, sort = arn.split(":")[2], arn.split(":")[5]
     if service == "elasticache" and sort == "snapshot":
         return "a snapshot stays until somebody deletes it"
+    if service == "kms" and arn in {item.get("KmsKeyId") for item in kept_snapshots(session)}:
+        return "snapshots of databases that stay can only be read with it"
+    if service == "kms" and arn.rpartition("/")[2] in map(key_id, kept_copies(session)):
+        return "snapshots of caches that stay can only be read with it"
     if service == "rds" and sort == "snapshot":
         final = "-final-" in arn
         return f"a {'final snapshot' if final else 'backup'} stays until somebody deletes it"
