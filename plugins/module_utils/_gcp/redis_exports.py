@@ -38,8 +38,8 @@ def bucket(cloud: Cloud) -> Bucket:
 def writer(cloud: Cloud, store: Bucket, instance: RedisInstance) -> BucketMember:
     """The service's permission to write there."""
 
-    def agent() -> str:
-        return str(instance.known("agent"))
+    def agent() -> Any:
+        return instance.out("agent")  # Unknown while there is no instance
 
     return BucketMember(cloud, f"{store.name} {instance.name}", store, agent, [ROLE], (instance,), among=[ROLE])
 

@@ -7,6 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from module_utils._engine.resource import Resource
+from module_utils._gcp import redis_exports
+from module_utils._gcp.memorystore import Instance
+from module_utils._gcp.memorystore_backups import ValkeyBackup
+from module_utils._gcp.memorystore_redis import RedisInstance
+from module_utils._gcp.redis_exports import RedisExport
 from module_utils._spec.cache import Cache, CacheInstance, GcpCache
 from module_utils._spec.cluster import MaintenanceWindow
 from module_utils._spec.network import Network
@@ -32,6 +37,21 @@ def of_cache(kind: str, **fixed: Any) -> Callable[..., Sequence[Resource]]:
     return lambda environment, **options: [pick(cache(environment, **{**fixed, **options}), kind)]
 
 
+def backup(environment: Environment) -> Sequence[Resource]:
+    instance = pick(cache(environment), "gcp.memorystore.instance")
+    assert isinstance(instance, Instance)
+    return [ValkeyBackup(environment.driver.cloud, "nightly", instance)]
+
+
+def export(environment: Environment) -> Sequence[Resource]:
+    instance = pick(cache(environment, engine="redis"), "gcp.redis.instance")
+    assert isinstance(instance, RedisInstance)
+    cloud = environment.driver.cloud
+    store = redis_exports.bucket(cloud)
+    store.force = True  # here it is deleted like everything else
+    return [RedisExport(cloud, "nightly", instance, store, redis_exports.writer(cloud, store, instance))]
+
+
 def parent(environment: Environment) -> str:
     return f"projects/{GCP_PROJECT}/locations/{regional(environment)}"
 
@@ -46,12 +66,29 @@ def count_redis(environment: Environment) -> int:
     return len(instances.list(parent=parent(environment)).execute().get("instances", []))
 
 
-def count_valkey(environment: Environment) -> int:
+def memorystore(environment: Environment, collection: str) -> list[dict[str, Any]]:
     """Its API is not among those that Google's generic client knows."""
     world: Any = environment.world
-    url = f"{world.sandbox.url('gcp')}/memorystore/v1/{parent(environment)}/instances"
+    url = f"{world.sandbox.url('gcp')}/memorystore/v1/{parent(environment)}/{collection}"
     _, content = ask(environment, "redis")._http.request(url)
-    return len(json.loads(content).get("instances", []))
+    found: list[dict[str, Any]] = json.loads(content).get(collection.rpartition("/")[2], [])
+    return found
+
+
+def count_valkey(environment: Environment) -> int:
+    return len(memorystore(environment, "instances"))
+
+
+def count_backups(environment: Environment) -> int:
+    groups = [each["name"].rpartition("/")[2] for each in memorystore(environment, "backupCollections")]
+    return sum(len(memorystore(environment, f"backupCollections/{group}/backups")) for group in groups)
+
+
+def count_exports(environment: Environment) -> int:
+    storage, name = ask(environment, "storage"), redis_exports.bucket_name(environment.site)
+    if name not in [each["name"] for each in storage.buckets().list(project=GCP_PROJECT).execute().get("items", [])]:
+        return 0
+    return len(storage.objects().list(bucket=name).execute().get("items", []))
 
 
 TOLD = dict.fromkeys(("faults", "faulty_reads", "killed", "killed_deletion"), "the plain cache tells")
@@ -125,5 +162,21 @@ CASES = [
         no_updates="what is renewed is not a field: the integration tests renew it",
         named=False,
         skip={"missing": "it is removed with its secret, which is then made again as well"},
+    ),
+    Case(
+        "valkey-backup",
+        backup,
+        no_updates="a backup stays as it was taken",
+        count=count_backups,
+        operation="^memorystore.projects.locations.instances.backup$",
+        named=False,
+    ),
+    Case(
+        "redis-export",
+        export,
+        no_updates="an export stays as it was taken",
+        count=count_exports,
+        operation="^redis.projects.locations.instances.export$",
+        named=False,
     ),
 ]
