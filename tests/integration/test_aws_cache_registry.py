@@ -340,12 +340,45 @@ def test_a_final_snapshot_is_named_and_stays(site: dict[str, Any], client: Any) 
     with pytest.raises(SpecError, match=r"KmsKeyId .* cannot be changed|cannot be changed after creation: KmsKeyId"):
         run(site, caches({**SESSIONS, "final_snapshot": True}))
     gone = run(site, spec, state="absent", find_orphans=True)
-    (entry,) = [each for each in gone.entries if each.kind == "aws.elasticache.replication_group"]
+    notes = {each.kind: each.note for each in gone.entries if each.note}
     (snapshot,) = client("elasticache").describe_snapshots()["Snapshots"]
-    assert snapshot["SnapshotName"] in entry.note
+    assert snapshot["SnapshotName"] in notes["aws.elasticache.replication_group"]
+    assert "can only be read with it" in notes["aws.kms.key"]
+    assert client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
     assert gone.orphans == []
-    assert [each["id"] for each in gone.kept or ()] == [snapshot["ARN"]]
+    assert sorted(each["id"] for each in gone.kept or ()) == sorted([key, snapshot["ARN"]])
     assert acts(run(site, spec, state="absent")) == {}
+    client("elasticache").delete_snapshot(SnapshotName=snapshot["SnapshotName"])
+    without = caches({**SESSIONS, "encryption": "customer"})
+    for _ in range(100):
+        if not client("elasticache").describe_snapshots()["Snapshots"]:
+            break
+        time.sleep(0.05)
+    assert acts(run(site, without, state="absent")) == {f"aws.kms.key {BASE}-cache": "delete"}
+
+
+def test_what_others_need_stays(site: dict[str, Any], client: Any) -> None:
+    """Calls that are each about one cache or one repository share a subnet group and keys."""
+    encrypted = {"high_availability": False, "encryption": "customer"}
+    one, other = caches({"name": "one", **encrypted}), caches({"name": "other", **encrypted})
+    run(site, one)
+    run(site, other, refers=["network"])
+    gone = run(site, caches({"name": "one", **encrypted, "state": "absent"}), refers=["network"])
+    notes = {each.kind: each.note for each in gone.entries if each.note}
+    assert "other caches stand in it" in notes["aws.elasticache.subnet_group"]
+    assert "can only be read with it" in notes["aws.kms.key"]
+    assert acts(run(site, other)) == {}
+    last = acts(run(site, caches({"name": "other", **encrypted, "state": "absent"}), refers=["network"]))
+    assert last[f"aws.elasticache.subnet_group {BASE}-cache"] == "delete"
+    assert last[f"aws.kms.key {BASE}-cache"] == "delete"
+    images: list[dict[str, Any]] = [
+        {"registry": {"encryption": "customer", "repositories": [{"name": name}]}} for name in ("one", "other")
+    ]
+    for part in images:
+        run(site, part)
+    assert acts(run(site, images[0], state="absent")) == {"aws.ecr.repository one": "delete"}
+    assert acts(run(site, images[1])) == {}
+    assert f"aws.kms.key {BASE}-registry" in acts(run(site, images[1], state="absent"))
 
 
 @pytest.mark.parametrize(

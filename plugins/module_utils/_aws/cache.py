@@ -15,14 +15,16 @@ from .._spec.cache import Cache, CacheInstance
 from .._spec.network import Network
 from .._spec.site import check
 from .._spec.sizes import CACHE_CLASSES
+from .base import Item
 from .cache_checks import problems
 from .client import Session
-from .data_tier import data_tier
+from .data_tier import StoreGroup, data_tier
 from .elasticache import PORT, ReplicationGroup
 from .elasticache_groups import CacheParameterGroup, CacheSubnetGroup, FormerParameterGroups, Release
+from .elasticache_lists import kept_copies, key_id, listed, nodes_of
 from .elasticache_token import AuthToken
 from .existing import ExistingKey
-from .kms import Key
+from .kms import SharedKey
 from .secrets import SecretVault
 from .windows import daily_beside, weekly
 
@@ -63,15 +65,28 @@ class _Builder:
 
     def everything(self) -> Built:
         present = bool(self.wanted)
-        if self.tier.own:
-            self.tier.group.present = present
-            self._add(self.tier.group)
-        self.subnet_group = self._add(
-            CacheSubnetGroup(self.session, names.of(self.session.site, "cache"), self.tier.subnets, present=present)
+        self.subnet_group = CacheSubnetGroup(
+            self.session, names.of(self.session.site, "cache"), self.tier.subnets, present=present
         )
+        self.subnet_group.needed = self._others_there
+        if isinstance(self.tier.group, StoreGroup):
+            self.tier.group.present, self.tier.group.needed = present, self._others_there
+            self._add(self.tier.group)
+        self._add(self.subnet_group)
         self.key = self._key()
         groups = [self._instance(item) for item in self.spec.instances]
         return Built(self.resources, {"groups": groups}, lambda: {"instances": self._outputs(groups)})
+
+    def _others(self) -> list[Item]:
+        """Replication groups that this call is not about."""
+        mine = {group_id(self.session, item.name) for item in self.spec.instances}
+        groups = self.session.steady(lambda: listed(self.session, "groups"))
+        return [group for name, group in groups.items() if name not in mine]
+
+    def _others_there(self) -> bool:
+        """Whether any of them stands in the same subnet group."""
+        nodes = [node for group in self._others() for node in nodes_of(self.session, group)]
+        return any(node.get("CacheSubnetGroupName") == self.subnet_group.name for node in nodes)
 
     def _key(self) -> Resource | None:
         """One key for all caches that encrypt with a customer key and name none."""
@@ -81,9 +96,15 @@ class _Builder:
             return None
         base = self.session.site.base
         present = any(item.state == "present" for item in users)
-        key: Key = self._add(
-            Key(self.session, names.of(self.session.site, "cache"), f"Caches of {base}", present=present)
-        )
+        final = any(item.final_snapshot for item in users)
+
+        def needed(arn: str) -> bool:
+            """By final snapshots, by others that stay, by caches of other calls."""
+            held = [*kept_copies(self.session), *self._others()]
+            return final or arn.rpartition("/")[2] in map(key_id, held)
+
+        name = names.of(self.session.site, "cache")
+        key: SharedKey = self._add(SharedKey(self.session, name, f"Caches of {base}", needed=needed, present=present))
         return key
 
     def _key_of(self, item: CacheInstance) -> Resource | None:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .._engine.capability import Built
 from .._engine.resource import Resource
@@ -15,13 +17,24 @@ from .rules import rule
 from .security_groups import SecurityGroup
 
 
+class StoreGroup(SecurityGroup):
+    """A security group that stores of several calls may share. needed: whether there are others in it."""
+
+    stays: ClassVar[str] = "stays: other stores are in it"
+    needed: Callable[[], bool] = staticmethod(lambda: False)
+
+    @property
+    def lasting(self) -> bool:  # type: ignore[override]
+        return self.needed()
+
+
 @dataclass(frozen=True)
 class DataTier:
     """subnets: in a site's own network those of the data tier. group: open to the private subnets on the store's port.
     own: the group belongs to the store, and stands in its resources."""
 
     subnets: list[Resource]
-    group: Resource
+    group: SecurityGroup
     own: bool
 
 
@@ -36,7 +49,7 @@ def data_tier(session: Session, network_built: Built, part: str, port: int) -> D
     def rules() -> list[str]:
         return sorted(rule("ingress", "tcp", str(port), str(subnet.out("cidr"))) for subnet in private)
 
-    group = SecurityGroup(
+    group = StoreGroup(
         session,
         f"{session.site.base}-{part}",
         f"{part}: reachable from the private subnets only",

@@ -16,7 +16,7 @@ from .base import AwsResource, Item, as_list
 from .bulk import TAGS
 from .client import Session
 from .elasticache_groups import CacheParameterGroup, CacheSubnetGroup, Release
-from .elasticache_lists import default_version, fits, listed, nodes_of, numbers, observed_tags, versions
+from .elasticache_lists import default_version, fits, key_id, listed, nodes_of, numbers, observed_tags, versions
 
 PORT = 6379
 # What one ModifyReplicationGroup may hold together: it neither restarts nor moves anything.
@@ -29,7 +29,6 @@ _LIGHT = {
     "TransitEncryptionMode": "TransitEncryptionMode",
 }
 _RANKS = {"redis": 0, "valkey": 1}
-_KEY_ID = Field(IMMUTABLE.mode, normalise=lambda value: str(value or "").rpartition("/")[2])
 
 
 class Token(Protocol):
@@ -64,7 +63,7 @@ class ReplicationGroup(AwsResource):
             "TransitEncryptionEnabled": MUTABLE,
             "TransitEncryptionMode": MUTABLE,
             "AtRestEncryptionEnabled": IMMUTABLE,
-            "KmsKeyId": _KEY_ID,
+            "KmsKeyId": Field(IMMUTABLE.mode, normalise=lambda value: key_id({"KmsKeyId": value})),
             "AuthTokenEnabled": MUTABLE,
             "ClusterEnabled": IMMUTABLE,
             "tags": MUTABLE,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
 
 from .._engine.errors import NotFound
@@ -77,8 +77,9 @@ class _ElastiCacheObject(AwsResource):
 
 
 class CacheSubnetGroup(_ElastiCacheObject):
-    """The subnets that caches stand in."""
+    """The subnets that caches stand in. needed: whether there are others than those that one call is about."""
 
+    stays: ClassVar[str] = "stays: other caches stand in it"
     kind: ClassVar[str] = "aws.elasticache.subnet_group"
     fields: ClassVar[Fields] = Fields({"SubnetIds": Field(unordered=True), "tags": MUTABLE})
     sort = "subnet_groups"
@@ -86,6 +87,11 @@ class CacheSubnetGroup(_ElastiCacheObject):
     def __init__(self, session: Session, name: str, subnets: Sequence[Resource], **kwargs: Any) -> None:
         super().__init__(session, name, subnets, **kwargs)
         self.subnets = list(subnets)
+        self.needed: Callable[[], bool] = lambda: False
+
+    @property
+    def lasting(self) -> bool:  # type: ignore[override]
+        return self.needed()
 
     def predicted(self) -> dict[str, Any]:
         return {"id": self.session.arn("elasticache", f"subnetgroup:{self.name}"), "name": self.name}

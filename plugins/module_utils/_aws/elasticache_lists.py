@@ -33,6 +33,17 @@ def listed(session: Session, sort: str) -> dict[str, Item]:
     return session.remember(("elasticache", sort), load)
 
 
+def key_id(item: Mapping[str, Any]) -> str:
+    """The id of the customer key that encrypts a cache or a snapshot, which may be told as an ARN; else empty."""
+    return str(item.get("KmsKeyId") or "").rpartition("/")[2]
+
+
+def kept_copies(session: Session) -> list[Item]:
+    """Snapshots that do not go with their cache."""
+    copies = session.steady(lambda: listed(session, "snapshots")).values()
+    return [item for item in copies if item.get("SnapshotSource") != "automated"]
+
+
 def nodes_of(session: Session, group: Mapping[str, Any]) -> list[Item]:
     """The nodes of a replication group. They show what the group itself does not: version, window, groups."""
     nodes = listed(session, "nodes")

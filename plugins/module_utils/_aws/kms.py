@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
 
 from .._engine.errors import Conflict, NotFound
@@ -137,3 +137,18 @@ class Key(AwsResource):
             PendingWindowInDays=_WAITING_DAYS,
         )
         return WATCH
+
+
+class SharedKey(Key):
+    """A key that may be needed by more than what one call is about. needed: whether it is, by the key's ARN."""
+
+    stays: ClassVar[str] = "stays: what is left can only be read with it"
+
+    def __init__(self, *arguments: Any, needed: Callable[[str], bool], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.needed = needed
+
+    @property
+    def lasting(self) -> bool:  # type: ignore[override]
+        arn = self.outputs.get("arn")
+        return bool(arn) and self.needed(str(arn))

@@ -15,9 +15,9 @@ from .._spec.registry import Registry
 from .._spec.site import check
 from .client import Session
 from .cluster import NODE_ROLE
-from .ecr import EcrRepository, registry_host
+from .ecr import EcrRepository, registry_host, repositories
 from .existing import ExistingKey, ExistingRole
-from .kms import Key
+from .kms import SharedKey
 
 
 def build(session: Session, spec: Registry, cluster_built: Built | None) -> Built:
@@ -29,8 +29,8 @@ def build(session: Session, spec: Registry, cluster_built: Built | None) -> Buil
     pull = spec.pull if spec.pull is not None else (True if cluster_built is not None else None)
     puller = _puller(session, cluster_built) if pull and wanted else None
     resources += [item for item in (key, puller) if item is not None]
-    space = names.of(session.site, limit=180)
-    repositories = [
+    space = _space(session)
+    built = [
         EcrRepository(
             session,
             item.name,
@@ -50,10 +50,10 @@ def build(session: Session, spec: Registry, cluster_built: Built | None) -> Buil
     def outputs() -> dict[str, Any]:
         return {
             "url": f"{registry_host(session)}/{space}",
-            "repositories": {item.name: item.out("url") for item in repositories if item.present},
+            "repositories": {item.name: item.out("url") for item in built if item.present},
         }
 
-    return Built([*resources, *repositories], {"repositories": repositories}, outputs)
+    return Built([*resources, *built], {"repositories": built}, outputs)
 
 
 def _problems(spec: Registry) -> list[str]:
@@ -74,7 +74,20 @@ def _key(session: Session, spec: Registry, *, present: bool) -> Resource | None:
         return None
     if spec.aws.encryption_key_arn:
         return ExistingKey(session, spec.aws.encryption_key_arn)
-    return Key(session, names.of(session.site, "registry"), f"Images of {session.site.base}", present=present)
+    mine = {f"{_space(session)}/{item.name}" for item in spec.repositories}
+
+    def needed(arn: str) -> bool:
+        """By repositories that this call is not about."""
+        others = [item for name, item in session.steady(lambda: repositories(session)).items() if name not in mine]
+        return arn in {(item.get("encryptionConfiguration") or {}).get("kmsKey") for item in others}
+
+    name = names.of(session.site, "registry")
+    return SharedKey(session, name, f"Images of {session.site.base}", needed=needed, present=present)
+
+
+def _space(session: Session) -> str:
+    """What the names of the site's repositories begin with."""
+    return names.of(session.site, limit=180)
 
 
 def _puller(session: Session, cluster_built: Built | None) -> Resource:

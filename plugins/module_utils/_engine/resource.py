@@ -100,8 +100,9 @@ class Resource(ABC):
     fields: ClassVar[Fields]
     # Objects whose removal loses data or takes a platform down are never part of an implicit replacement.
     replaceable: ClassVar[bool] = True
-    # What belongs to the account and stays when the site goes: a service or provider that is switched on.
+    # What stays when the site goes, and why: a service or provider that is switched on, a key that others need.
     lasting: ClassVar[bool] = False
+    stays: ClassVar[str] = "belongs to the account and stays"
     # What lives inside the object that it `goes_with` (a login in a server): not even looked at where that one goes.
     inside: ClassVar[bool] = False
 

@@ -88,7 +88,7 @@ def _plan_one(planned: Planned, graph: Graph, result: Survey, settings: Settings
             return [f"{planned.what}: the specification refers to it, but it is not in this account and region."]
         return []
     if not present and resource.lasting:
-        planned.note = "belongs to the account and stays" if observed else ""
+        planned.note = resource.stays if observed else ""
         return []
     if not present:
         planned.plan = plan(None, observed.values if observed else None, resource.fields)
