@@ -192,8 +192,8 @@ def test_a_server_that_is_on_its_way_is_waited_for(
     larger = specs(size="medium")
     if operation == "sql.instances.patch":
         done(run(site, specs()))
-    sandbox.set_profile("realistic", scale=200, cloud="gcp")
+    sandbox.set_profile("realistic", scale=120, cloud="gcp")
     assert kill(site, sandbox, larger, 1, operation)
-    done(run(site, larger))
+    done(run(site, larger, retry_timeout=1))  # its creation takes longer
     consistent(google)
     assert acts(done(run(site, larger))) == {}
