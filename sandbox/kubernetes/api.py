@@ -29,7 +29,7 @@ from .subresources import Subresources, scale_of, write_scale
 from .watching import Watch
 
 _LARGEST_BODY = 3 * 1024 * 1024
-_BODY_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+_BODY_TYPES = ("application/json", "application/yaml")
 
 
 class Api:
@@ -210,7 +210,7 @@ class Call:
         """The body as plain data, and which keys it has twice; 415 for other formats."""
         data = await self.request.read()
         media = self.request.content_type
-        if data and media not in ("application/octet-stream", "text/plain") and media not in _BODY_TYPES[:2]:
+        if data and media not in ("application/octet-stream", "text/plain") and media not in _BODY_TYPES:
             raise errors.unsupported_media(_BODY_TYPES)
         return parse_body(data, media)
 

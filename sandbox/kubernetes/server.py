@@ -17,6 +17,7 @@ from .api import Api
 from .cluster import Cluster
 from .identity import MASTERS, TokenCheck, UserInfo
 from .logs import LogSource
+from .traffic import Record, Strike, Traffic
 
 _T = TypeVar("_T")
 _START_SECONDS = 30.0
@@ -32,13 +33,23 @@ _SERVICE_NAMES = (
 class ApiServer:
     """A running API server. All of its state belongs to its own thread: ``call`` runs code there."""
 
-    def __init__(self, cluster: Cluster, check: TokenCheck, authority: Authority, host: str, port: int) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        check: TokenCheck,
+        authority: Authority,
+        host: str,
+        port: int,
+        record: Record | None = None,
+        strike: Strike | None = None,
+    ) -> None:
         self.cluster = cluster
         self._authority = authority
         self._host, self._port = host, port
         # For the cluster's own controllers.
         self.token = secrets.token_urlsafe(32)
-        self._api = Api(cluster, lambda token: CONTROLLERS if token == self.token else check(token))
+        api = Api(cluster, lambda token: CONTROLLERS if token == self.token else check(token))
+        self._traffic = Traffic(api.handle, self.token, record, strike)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._ready: threading.Event = threading.Event()
@@ -108,7 +119,7 @@ class ApiServer:
         self.cluster.registry.schedule = self._loop.call_soon
         self.cluster.registry.settle()
         runner = web.ServerRunner(
-            web.Server(self._api.handle, handler_cancellation=True, access_log=None), shutdown_timeout=0.1
+            web.Server(self._traffic.handle, handler_cancellation=True, access_log=None), shutdown_timeout=0.1
         )
         await runner.setup()
         try:
@@ -131,10 +142,15 @@ def start(
     host: str = "127.0.0.1",
     port: int = 0,
     clock: Clock | None = None,
+    record: Record | None = None,
+    strike: Strike | None = None,
 ) -> ApiServer:
     """Start the API server of the cluster ``name`` at Kubernetes ``version`` (``1.34`` or ``1.34.2``).
 
-    ``tokens`` turns a bearer token into its user (None: 401). The CA is kept in ``directory`` and reused.
+    ``tokens`` turns a bearer token into its user (None: 401). The CA is kept in ``directory`` and reused. ``record``
+    and ``strike`` are ``Journal.record`` and ``Faults.match`` of a request log and of faults (see ``traffic``).
     """
     authority = Authority(directory, common_name=f"kubernetes-{name}")
-    return ApiServer(Cluster(name, version, clock, authority.pem.decode()), tokens, authority, host, port).start()
+    return ApiServer(
+        Cluster(name, version, clock, authority.pem.decode()), tokens, authority, host, port, record, strike
+    ).start()

@@ -18,7 +18,6 @@ from urllib.error import HTTPError
 
 from kubernetes import client, dynamic
 
-from sandbox.core.clock import Clock
 from sandbox.kubernetes import MASTERS, ApiServer, UserInfo, start
 
 ADMIN = "admin-token"
@@ -124,11 +123,11 @@ def _answer(code: int, response: Any) -> Answer:
 
 
 @contextmanager
-def running(version: str = "1.34.2", clock: Clock | None = None) -> Iterator[Running]:
+def running(version: str = "1.34.2", **options: Any) -> Iterator[Running]:
     """A fresh cluster."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        with start("test", version, _USERS.get, directory / "pki", clock=clock) as server:
+        with start("test", version, _USERS.get, directory / "pki", **options) as server:
             yield Running(server, directory)
 
 
