@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import psycopg
+import urllib3.connectionpool
 
 from sandbox.core.connection import GCP_PROJECT
+from sandbox.fixture import Sandbox
 from tests.integration import sites
-from tests.integration.google_stores import BASE, Google
+from tests.integration.google_stores import BASE, Google, seen
 
 NETWORK: dict[str, Any] = {"addresses": sites.SLOTS}
 MAIN: dict[str, Any] = {"name": "main", "databases": ["app"], "users": [{"name": "app"}]}
@@ -57,3 +62,24 @@ def rows(google: Google, secret: str = APP, user: str = "app", server: str = "ma
     with connect(google, secret, user, server) as connection:
         found = connection.execute("SELECT count(*) FROM orders").fetchone()
     return int(found[0]) if found else 0
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+@contextlib.contextmanager
+def killed_after(sandbox: Sandbox, count: int, operation: str = "") -> Iterator[None]:
+    """The run dies once the cloud has carried out this many writes; operation: of this kind."""
+    begun, send = seen(sandbox), urllib3.connectionpool.HTTPConnectionPool.urlopen
+
+    def urlopen(pool: Any, *args: Any, **options: Any) -> Any:
+        answer = send(pool, *args, **options)
+        entries = sandbox.journal("gcp", begun)
+        done = [entry["operation"] for entry in entries if entry["write"] and entry["status"] < 400]
+        if sum(operation in (each, "") for each in done) >= count:
+            raise Killed
+        return answer
+
+    with mock.patch.object(urllib3.connectionpool.HTTPConnectionPool, "urlopen", urlopen):
+        yield

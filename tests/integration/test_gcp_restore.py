@@ -18,7 +18,7 @@ from module_utils._spec.site import Site
 from sandbox.engines import missing
 from sandbox.fixture import Sandbox
 from tests.integration import sites
-from tests.integration.google_rows import NETWORK, PROJECT, insert, rows, specs
+from tests.integration.google_rows import NETWORK, PROJECT, Killed, insert, killed_after, rows, specs
 from tests.integration.google_stores import BASE, Google, acts, done, run
 
 pytestmark = pytest.mark.skipif(bool(missing("postgres")), reason="PostgreSQL is not installed")
@@ -107,3 +107,27 @@ def test_any_moment_can_be_restored_beside_the_original(filled: dict[str, Any], 
     held = {each["name"] for each in left.orphans or () if each["kind"] == "gcp.sql.instance"}
     assert len(held) == 2, "the former server, and the one that was restored for inspection"
     insert(google, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_restore_killed_along_the_way_is_finished_by_the_same_call(
+    filled: dict[str, Any], sandbox: Sandbox, google: Google
+) -> None:
+    """From a backup, and as a clone: made once, with the rows, under the name, and every password agrees."""
+    back_up(stores(filled), "before", sites.options())
+    killed = 0
+    for count in range(1, 60, 4):
+        request = {"as_": f"again{count}", "label": "before" if count % 8 == 1 else None, "promote": True}
+        try:
+            with killed_after(sandbox, count):
+                report = bring_back(filled, **request).report
+        except (Killed, AssertionError):
+            killed += 1
+        else:
+            assert not report.failed
+            break
+        assert bring_back(filled, **request).promoted, count
+        assert rows(google) == 1000, count
+        assert acts(done(run(filled, specs()))) == {}, count
+    assert killed > 3

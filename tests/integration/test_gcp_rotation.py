@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
-from unittest import mock
 
 import psycopg
 import pytest
-import urllib3.connectionpool
 
 from sandbox.engines import missing
 from sandbox.fixture import Sandbox
-from tests.integration.google_rows import ADMIN, APP, NETWORK, PROJECT, connect, host, password, specs
-from tests.integration.google_stores import Google, acts, done, run, seen
+from tests.integration.google_rows import (
+    ADMIN,
+    APP,
+    NETWORK,
+    PROJECT,
+    Killed,
+    connect,
+    host,
+    killed_after,
+    password,
+    specs,
+)
+from tests.integration.google_stores import Google, acts, done, run
 
 pytestmark = pytest.mark.skipif(bool(missing("postgres")), reason="PostgreSQL is not installed")
 
@@ -96,27 +103,6 @@ def test_passwords_are_renewed_under_a_client(rolled_out: dict[str, Any], google
     assert client.connected > 10
     assert client.longest < 3.0
     assert acts(done(run(rolled_out, specs()))) == {}
-
-
-class Killed(BaseException):
-    """The process dies here."""
-
-
-@contextlib.contextmanager
-def killed_after(sandbox: Sandbox, count: int, operation: str = "") -> Iterator[None]:
-    """The run dies once the cloud has carried out this many writes; operation: of this kind."""
-    begun, send = seen(sandbox), urllib3.connectionpool.HTTPConnectionPool.urlopen
-
-    def urlopen(pool: Any, *args: Any, **options: Any) -> Any:
-        answer = send(pool, *args, **options)
-        entries = sandbox.journal("gcp", begun)
-        done = [entry["operation"] for entry in entries if entry["write"] and entry["status"] < 400]
-        if sum(operation in (each, "") for each in done) >= count:
-            raise Killed
-        return answer
-
-    with mock.patch.object(urllib3.connectionpool.HTTPConnectionPool, "urlopen", urlopen):
-        yield
 
 
 def kill(
