@@ -100,3 +100,9 @@ def caches(*instances: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 SESSIONS: dict[str, Any] = {"name": "sessions", "eviction_policy": "allkeys-lru", "high_availability": True}
+
+
+def described(client: Callable[[str], Any]) -> dict[str, Any]:
+    """The only cache."""
+    (found,) = client("elasticache").describe_replication_groups()["ReplicationGroups"]
+    return dict(found)
