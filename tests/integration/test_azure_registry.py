@@ -170,6 +170,10 @@ def test_the_nodes_may_pull(site: dict[str, Any], azure: Subscription) -> None:
     assert grants() == []
     assert set(acts(run(site, alone)).values()) == {"create"}
     assert len(grants()) == 1
+    taken = {"registry": {**REGISTRY["registry"], "pull": False}}
+    assert list(acts(run(site, taken)).values()) == ["delete"]
+    assert grants() == []
+    assert acts(run(site, taken)) == {}
 
 
 def test_a_registry_whose_cluster_is_gone_can_go_too(site: dict[str, Any], azure: Subscription) -> None:
@@ -177,6 +181,7 @@ def test_a_registry_whose_cluster_is_gone_can_go_too(site: dict[str, Any], azure
     pulled = {"registry": {**REGISTRY["registry"], "pull": True}}
     with pytest.raises(SpecError, match="kubelet"):
         carry_out(site, pulled)
+    run(site, {"registry": {**REGISTRY["registry"], "pull": False}})
     run(site, {**cluster, **pulled})
     run(site, cluster, state="absent")
     gone = run(site, pulled, state="absent", find_orphans=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._engine.capability import Built
 from .._engine.errors import SpecError
-from .._engine.resource import Resource
+from .._engine.resource import Observed, Resource
 from .._spec import names
 from .._spec.registry import Registry
 from . import encryption
@@ -42,6 +42,20 @@ class KubeletIdentity(Identity):
         owner = self.session.site.owner
         named = [item for item in found if str(item.get("name", "")).lower() == self.name.lower()]
         return next((item for item in named if owner.owns(item.get("tags") or {})), None)
+
+
+class TakenBack(RoleAssignment):
+    """A right that shall not be, of an identity that may be gone itself: then there is nothing to take back."""
+
+    def __init__(self, registry: ContainerRegistry, name: str, kubelet: KubeletIdentity) -> None:
+        super().__init__(registry.session, name, "acr-pull", kubelet, scope=registry, present=False)
+        self.needs = tuple(need for need in self.needs if need is not kubelet)
+        self.kubelet = kubelet
+
+    def read(self) -> Observed | None:
+        found = self.kubelet.fetch()
+        self.kubelet.outputs = self.kubelet.expose(found) if found else {}
+        return super().read()
 
 
 class RegistryBuilder:
@@ -144,19 +158,19 @@ class RegistryBuilder:
 
     def _pull(self, registry: ContainerRegistry) -> None:
         """AcrPull for the identity that the cluster's nodes pull images with."""
+        name, wanted = "registry-pull/acr-pull", self.spec.pull is not False
         kubelet: Identity | None = self.cluster.exports.get("kubelet") if self.cluster else None
-        if self.spec.pull is None and self.cluster is None:
-            return
-        if kubelet is None:
-            kubelet = KubeletIdentity(self.session, names.of(self.site, "kubelet"), KUBELET, dict, managed=False)
-            if self.spec.pull:
-                self.resources.append(kubelet)
-        wanted = self.spec.pull is not False
-        grant = RoleAssignment(
-            self.session, "registry-pull/acr-pull", "acr-pull", kubelet, scope=registry, present=wanted
-        )
-        if wanted or kubelet.managed:
-            self.resources.append(grant)
+        if kubelet is not None:
+            self.resources.append(
+                RoleAssignment(self.session, name, "acr-pull", kubelet, scope=registry, present=wanted)
+            )
+        elif self.spec.pull is not None:
+            found = KubeletIdentity(self.session, names.of(self.site, "kubelet"), KUBELET, dict, managed=False)
+            if wanted:
+                grant = RoleAssignment(self.session, name, "acr-pull", found, scope=registry)
+                self.resources += [found, grant]
+            else:
+                self.resources.append(TakenBack(registry, name, found))
 
     def _refuse(self) -> None:
         spec = self.spec
