@@ -14,6 +14,7 @@ from module_utils._azure.kinds_postgresql import FlexibleServer
 from module_utils._azure.secrets import KeyVault
 from module_utils._backup import back_up, look
 from module_utils._engine.errors import SpecError
+from module_utils._restore import Request, restore
 from module_utils._run import execute
 
 from sandbox.fixture import Sandbox
@@ -106,6 +107,41 @@ def test_a_restore_stands_beside_the_original_and_overwrites_nothing(site: dict[
     assert rows(azure, swapped) == [1]
     assert rows(azure, swapped, "main-before-beside") == [1, 2]
     run(site, MAIN, {**MAIN, "name": "main-before-beside"}, state="absent")
+
+
+@needs_engine
+def test_a_whole_site_is_destroyed_and_its_rows_come_back_under_the_old_name(
+    site: dict[str, Any], azure: Subscription
+) -> None:
+    report = run(site, MAIN)
+    insert(azure, report, 1)
+    assert not back_up(stores(site, MAIN), "before", sites.options()).failed
+    time.sleep(0.1)
+    insert(azure, report, 2)
+    gone = run(site, MAIN, state="absent", find_orphans=True)
+    assert gone.orphans == []
+    identity = report.outputs["database"]["servers"]["main"]["id"]
+    assert identity in [entry["id"] for entry in gone.kept or ()]
+
+    run(site)  # the network and the vault
+    wanted = sites.wanted(site, parts(MAIN))
+    restored = restore(wanted, Request("main", as_="back", label="before", promote=True), sites.options())
+    assert not restored.report.failed, restored.report.summary()
+    assert (restored.problem, restored.verified, restored.promoted, restored.former) == ("", True, True, None)
+    assert restored.restored_to is not None
+    assert restored.data_age_seconds is not None
+    again = run(site, MAIN, find_orphans=True)
+    assert (acts(again), again.orphans, rows(azure, again)) == ({}, [], [1])
+    repeated = restore(wanted, Request("main", as_="back", label="before", promote=True), sites.options())
+    assert not repeated.report.changed
+
+    insert(azure, again, 3)
+    swapped = restore(wanted, Request("main", as_="back", promote=True), sites.options())
+    assert not swapped.report.failed, swapped.report.summary()
+    assert (swapped.problem, swapped.former) == ("", "main-before-back")
+    final = run(site, MAIN)
+    assert rows(azure, final) == [1, 3]
+    run(site, {**MAIN, "name": "main-before-back", "state": "absent"})
 
 
 # -- passwords ---------------------------------------------------------------------------------------------------------

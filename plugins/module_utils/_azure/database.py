@@ -46,7 +46,8 @@ class DatabaseBuilder:
             for server in servers:
                 self._postgresql(server, where, workspace)
         self._sql_servers([server for server in self.spec.servers if server.engine == "sqlserver"])
-        return Built(self.resources, outputs=lambda: {"servers": self._outputs()})
+        reach = {name: shown.reach for name, shown in self.shown.items()}
+        return Built(self.resources, exports={"reach": reach}, outputs=lambda: {"servers": self._outputs()})
 
     def _postgresql(self, server: DatabaseServer, where: DatabasePlace, workspace: Workspace) -> None:
         builder = PostgresBuilder(self.groups, server, where, self.secrets, workspace, reapply=self.reapply)

@@ -9,15 +9,16 @@ PostgreSQL, "Restore a deleted server"). A restored server does not remember whe
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .._engine.backups import Backup, History
-from .._engine.errors import CloudError, NotFound, SpecError
+from .._engine.errors import AuthError, CloudError, NotFound, SpecError
 from .._spec.database import Restore
 from .arm import at
-from .kinds_postgresql import holder, is_ours, physical, servers_of
+from .kinds_postgresql import FlexibleServer, holder, is_ours, physical, servers_of
 from .kinds_postgresql_parts import OnDemandBackup, moment
 from .session import Session
 
@@ -181,6 +182,28 @@ def _dropped(session: Session, server: str) -> Source | None:
     if now() - drops[newest] > _KEPT:
         return None
     return Source(newest, None, drops[newest], labels.get(newest, {}))
+
+
+def kept(session: Session) -> list[dict[str, str]]:
+    """The site's dropped servers whose backups the service still keeps, by their names: {kind, id, name, kept}."""
+    head, mark = f"{session.site.base}-", physical(session, "").rpartition("-")[2]
+    ours = re.compile(f"{re.escape(head)}.*-{mark}(-\\d+)?")
+    found: dict[str, dict[str, str]] = {}
+    try:
+        events = _events(session)
+    except AuthError:  # reading the log is a right of its own
+        return []
+    for event in events:
+        told, seen = str(event.get("resourceId") or ""), moment(event.get("eventTimestamp"))
+        dropped = str(at(event, "operationName.value") or "").lower() == _DROPPED
+        name = told.rpartition("/")[2].lower()
+        if not dropped or seen is None or not ours.fullmatch(name) or now() - seen > _KEPT:
+            continue
+        until = (seen + _KEPT).isoformat(timespec="minutes")
+        entry = {"kind": FlexibleServer.type, "id": told, "name": name}
+        found[told.lower()] = {**entry, "kept": f"the service keeps the backups of the dropped server until {until}"}
+    living = {str(item["id"]).lower() for item in servers_of(session)} if found else set()
+    return [entry for path, entry in found.items() if path not in living]
 
 
 def _events(session: Session) -> list[dict[str, Any]]:

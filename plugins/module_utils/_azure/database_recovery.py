@@ -13,17 +13,16 @@ from .._engine.errors import SpecError
 from .._engine.fields import MUTABLE, Fields
 from .._engine.plan import Plan
 from .._engine.resource import Observed, Operation, Progress, Resource, Status
-from .._spec import names
-from .._spec.database import Database
+from .._spec.database import Database, former_name
 from .database_backups import history
 from .groups import Groups
-from .kinds_postgresql import TAG, FlexibleServer, ServerReference, holder, is_ours, servers_of
+from .kinds_postgresql import ORIGIN, TAG, FlexibleServer, ServerReference, holder
 from .kinds_postgresql_parts import OnDemandBackup
 from .operations import look, started
+from .postgresql_words import origin_of
 from .session import Session
 
 PROMOTED = "promoted-from"
-_LONGEST = 30  # of a server's name in a specification
 
 
 def backups(groups: Groups, label: str, spec: Database) -> Built:
@@ -64,8 +63,9 @@ def promotion(session: Session, spec: Database, server: str, restored: str) -> B
     ]
     if problems:
         raise SpecError(" ".join(problems))
+    restore = next((each.restore for each in spec.servers if each.name == restored), None)
     former = FormerServer(session, server, restored)
-    taken = PromotedServer(session, server, restored, former)
+    taken = PromotedServer(session, server, restored, former, origin_of(restore) if restore else "")
     return Built([former, taken], outputs=lambda: {"id": taken.out("id"), "host": taken.out("host")})
 
 
@@ -125,16 +125,15 @@ class FormerServer(_Naming):
     def __init__(self, session: Session, server: str, restored: str) -> None:
         super().__init__(session, server)
         self.restored = restored
-        self.former = names.fit(f"{server}-before-{restored}", _LONGEST)
+        self.former = former_name(server, restored)
 
     def desired(self) -> dict[str, Any]:
         return {"name": self.former}
 
     def find(self) -> dict[str, Any] | None:
-        found = holder(self.session, self.name)
-        if found is not None and (found.get("tags") or {}).get(PROMOTED) != self.restored:
-            return found
-        return None
+        # While the restored server waits for the name, whoever has it must give it up; else that one has it.
+        waiting = holder(self.session, self.restored)
+        return holder(self.session, self.name) if waiting is not None else None
 
     def read(self) -> Observed | None:
         # Nobody holds the name who should not: as good as renamed.
@@ -149,9 +148,10 @@ class PromotedServer(_Naming):
 
     kind = "azure.postgresql.name"
 
-    def __init__(self, session: Session, server: str, restored: str, former: FormerServer) -> None:
+    def __init__(self, session: Session, server: str, restored: str, former: FormerServer, origin: str) -> None:
         super().__init__(session, server, former)
         self.restored = restored
+        self.origin = origin
 
     def desired(self) -> dict[str, Any]:
         return {"name": self.name}
@@ -160,10 +160,10 @@ class PromotedServer(_Naming):
         waiting = holder(self.session, self.restored)
         if waiting is not None:
             return waiting
-        for item in servers_of(self.session):
-            tags = item.get("tags") or {}
-            if is_ours(self.session, item) and (tags.get(TAG), tags.get(PROMOTED)) == (self.name, self.restored):
-                return item
+        taken = holder(self.session, self.name)
+        tags = (taken or {}).get("tags") or {}
+        if tags.get(PROMOTED) == self.restored and self.origin in ("", tags.get(ORIGIN)):
+            return taken
         raise SpecError(f"there is no server {self.restored!r} that could take the place of {self.name!r}.")
 
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .._engine.errors import NotFound
 from .._spec import names
+from . import database_backups
 from .kinds_common import deleted_vaults
 from .kinds_endpoints import interface_of
 from .session import Session
@@ -52,7 +53,10 @@ def orphans(session: Session, own_groups: Iterable[str], known: set[str]) -> lis
         if name.lower() in there:
             for item in _ask(session, f"{session.group_path(name)}/resources", _RESOURCES):
                 note(item)
-    return sorted([*found.values(), *_deleted_vaults(session)], key=lambda item: (item["kind"], item["name"]))
+    return sorted(
+        [*found.values(), *_deleted_vaults(session), *database_backups.kept(session)],
+        key=lambda item: (item["kind"], item["name"]),
+    )
 
 
 def _ask(session: Session, path: str, kind: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from .._engine.resource import NotYetKnown, Resource
 from .._spec.database import DatabaseServer, Replica
 from .._spec.sizes import DATABASE_CLASSES, environment_default
 from .._sql.postgresql import Endpoint, PostgresServer
-from .._sql.resources import PostgresUser
+from .._sql.resources import Connect, PostgresUser
 from . import database_backups, database_offers, encryption, postgresql_words
 from .arm import at
 from .database_network import DatabasePlace
@@ -36,6 +36,7 @@ class Shown:
 
     server: FlexibleServer
     admin: VaultSecret
+    reach: Connect
     users: dict[str, VaultSecret] = field(default_factory=dict)
     replicas: dict[str, ReadReplica] = field(default_factory=dict)
 
@@ -93,7 +94,7 @@ class PostgresBuilder:
             present=self.present,
         )
         self.resources += [self.admin_secret, self.server, self.credential]
-        shown = Shown(self.server, self.admin_secret)
+        shown = Shown(self.server, self.admin_secret, self._connect)
         parameters = Parameters(
             self.server,
             postgresql_words.parameters(self.spec),
