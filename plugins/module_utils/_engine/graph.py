@@ -104,6 +104,8 @@ def run(
                         held.add(lock)
                     running[pool.submit(work, key)] = key
             else:
+                if waiting and not running:
+                    raise RuntimeError(f"These wait for one another: {', '.join(sorted(waiting))}.")
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     key = running.pop(future)
                     outcomes[key] = future.result()

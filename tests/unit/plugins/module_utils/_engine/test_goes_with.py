@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from module_utils._engine.apply import converge
 from module_utils._engine.clock import SystemClock
 from module_utils._engine.fields import Fields
@@ -87,3 +88,14 @@ def test_a_child_that_goes_alone_is_deleted_itself() -> None:
     cluster = Thing(cloud, "cluster")
     assert not run(Graph([cluster, Thing(cloud, "pool", cluster, inside=cluster, present=False)]), "present").failed
     assert cloud.deleted == ["pool"]
+
+
+def test_what_waits_for_one_another_is_told_instead_of_waited_for() -> None:
+    """The value goes with its place, the service needs the place, and the value needs the service."""
+    cloud = Cloud("place", "service", "value")
+    place = Thing(cloud, "place")
+    service = Thing(cloud, "service", place)
+    value = Thing(cloud, "value", place, service, inside=place)
+    settings = Settings(Owner("platform", "dev", "site"), state="absent")
+    with pytest.raises(RuntimeError, match="wait for one another"):
+        converge(Graph([place, service, value]), settings, SystemClock())
