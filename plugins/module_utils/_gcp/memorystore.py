@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Mode
 from .._engine.plan import Plan
 from .._engine.resource import Observed, Recovery, Status
-from .cache_bodies import older
+from .cache_bodies import VALKEY_PORT, older
 from .references import FIXED_REFERENCE, ProtoFields, merged, or_absent, same_duration, same_reference
 from .rest import Request, RestResource, Style
 
@@ -119,7 +119,7 @@ class Instance(RestResource):
         return {
             **self.predicted(),
             "host": primary.get("ipAddress"),
-            "port": primary.get("port"),
+            "port": (primary.get("port") or VALKEY_PORT) if primary else None,
             "reader_host": reader.get("ipAddress") if raw.get("replicaCount") else None,
             "uid": raw.get("uid"),
             "version": str(raw.get("engineVersion", "")).partition("_")[2].replace("_", ".") or None,

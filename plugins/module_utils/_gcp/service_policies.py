@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._engine.errors import Conflict, InvalidRequest
 from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE
-from .._engine.resource import Observed
+from .._engine.resource import Observed, Operation, Progress
 from .client import Cloud
 from .compute import Network
 from .references import FIXED_REFERENCE, REFERENCES, ProtoFields, merged, same_reference
@@ -40,6 +41,10 @@ class ServiceConnectionPolicy(RestResource):
         }
     )
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._leaving = False
+
     def all(self) -> list[dict[str, Any]]:
         """Every policy of the region, whoever made it."""
         return list(self._list().values())
@@ -52,6 +57,21 @@ class ServiceConnectionPolicy(RestResource):
         if "labels" in body:
             body["labels"] = merged(observed.values.get("labels"), body["labels"])
         return Request("PATCH", self.path, body, {"updateMask": ",".join(body)})
+
+    # What stands on its endpoints may be gone a moment before the endpoints are: worth another try.
+
+    def delete(self, observed: Observed) -> Operation:
+        self._leaving = True
+        try:
+            return super().delete(observed)
+        except InvalidRequest as error:
+            raise Conflict(error.message, code=error.code, status=error.status) from error
+
+    def poll(self, operation: Operation) -> Progress:
+        progress = super().poll(operation)
+        if progress.error is None or not self._leaving:
+            return progress
+        return Progress(progress.state, progress.message, error=Conflict(progress.error.message))
 
 
 class GivenPolicy(ServiceConnectionPolicy):

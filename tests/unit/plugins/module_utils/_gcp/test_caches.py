@@ -6,12 +6,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from module_utils._engine.clock import SystemClock
+from module_utils._engine.errors import Conflict, InvalidRequest
 from module_utils._engine.plan import plan
+from module_utils._engine.resource import Observed, Operation
 from module_utils._gcp.artifact_registry import Repository
 from module_utils._gcp.cache_bodies import older, problems, redis_body, redis_version, valkey_body
+from module_utils._gcp.client import Cloud
 from module_utils._gcp.memorystore import Instance
 from module_utils._gcp.memorystore_backups import shown
 from module_utils._gcp.memorystore_redis import RedisInstance
+from module_utils._gcp.service_policies import ServiceConnectionPolicy
 from module_utils._spec.cache import Cache, CacheInstance, GcpCache
 from module_utils._spec.cluster import MaintenanceWindow
 from module_utils._spec.site import Site
@@ -162,3 +167,20 @@ def test_a_backup_without_an_end_has_none() -> None:
         {**raw, "name": raw["name"].replace("before-release", "final-1"), "expireTime": "2026-01-08T00:00:00Z"}
     )
     assert (final.label, final.kind, final.expires) == ("", "final", datetime(2026, 1, 8, tzinfo=UTC))
+
+
+def test_a_policy_whose_endpoints_are_on_their_way_out_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = Cloud(Site("gcp", "europe-west3", "ml", "p"), SystemClock())
+    policy = ServiceConnectionPolicy(cloud, "memorystore")
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise InvalidRequest("The policy has connections that are in use.", code="FAILED_PRECONDITION", status=400)
+
+    monkeypatch.setattr(cloud, "call", refuse)
+    with pytest.raises(Conflict, match="connections that are in use"):
+        policy.delete(Observed({}))
+    failed = {"name": "o", "done": True, "error": {"code": 9, "message": "still in use"}}
+    monkeypatch.setattr(cloud, "call", lambda *_, **__: failed)
+    assert isinstance(policy.poll(Operation("o")).error, Conflict)
+    fresh = ServiceConnectionPolicy(cloud, "memorystore")
+    assert not isinstance(fresh.poll(Operation("o")).error, Conflict), "a creation that fails is not tried for long"
