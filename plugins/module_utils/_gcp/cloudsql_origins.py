@@ -83,8 +83,8 @@ def find_origin(cloud: Cloud, restore: Restore) -> Origin:
 def _at(cloud: Cloud, restore: Restore, source: dict[str, Any] | None, where: str) -> Origin:
     if source is None:
         raise SpecError(
-            f"{where}: the server does not exist any more, and then no moment of one's choice can be restored. Use the "
-            "label of a backup, or leave out time for the newest."
+            f"{where}: the server does not exist any more, and of such a server only backups can be restored here. "
+            "Use the label of a backup, or leave out time for the newest."
         )
     span = recovery_span(cloud, source)
     if span is None:
