@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import accept, discovery, errors, tables
+from . import accept, discovery, errors, protobuf, tables
 from .authorization import attributes
 from .catalogue import Resource
 from .cluster import Cluster
@@ -210,6 +210,12 @@ class Call:
         """The body as plain data, and which keys it has twice; 415 for other formats."""
         data = await self.request.read()
         media = self.request.content_type
+        if media == protobuf.MEDIA_TYPE:
+            try:
+                return protobuf.decode(data), []
+            except protobuf.NotDecodable as problem:
+                refusal = errors.unsupported_media(_BODY_TYPES)
+                raise errors.ApiError(refusal.code, refusal.reason, f"{refusal.message} ({problem})") from None
         if data and media not in ("application/octet-stream", "text/plain") and media not in _BODY_TYPES:
             raise errors.unsupported_media(_BODY_TYPES)
         return parse_body(data, media)

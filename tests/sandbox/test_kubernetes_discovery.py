@@ -129,3 +129,43 @@ def test_kubectl(cluster: Running) -> None:
     typo = cluster.kubectl("apply", "-f", "-", data=manifest + "specs: {}\n", check=False)
     assert 'unknown field "specs"' in typo.stderr
     assert "deleted" in cluster.kubectl("delete", "cm", "from-kubectl").stdout
+
+
+@needs_kubectl
+def test_kubectl_makes_objects(cluster: Running) -> None:
+    """Imperative commands, which send protobuf."""
+    cluster.kubectl("create", "namespace", "team")
+    cluster.kubectl("-n", "team", "create", "configmap", "c", "--from-literal=a=b")
+    assert cluster.get("/api/v1/namespaces/team/configmaps/c")["data"] == {"a": "b"}
+    cluster.kubectl("-n", "team", "create", "secret", "generic", "s", "--from-literal=a=b")
+    assert cluster.get("/api/v1/namespaces/team/secrets/s")["data"] == {"a": "Yg=="}
+    cluster.kubectl("-n", "team", "create", "quota", "q", "--hard=pods=1,requests.cpu=1500m")
+    assert cluster.get("/api/v1/namespaces/team/resourcequotas/q")["spec"]["hard"]["requests.cpu"] == "1500m"
+    cluster.kubectl("-n", "team", "create", "serviceaccount", "bot")
+    assert len(cluster.kubectl("-n", "team", "create", "token", "bot").stdout.split(".")) == 3
+    cluster.kubectl("-n", "team", "create", "role", "r", "--verb=get,list", "--resource=pods,deployments.apps")
+    rules = cluster.get("/apis/rbac.authorization.k8s.io/v1/namespaces/team/roles/r")["rules"]
+    assert {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list"]} in rules
+    cluster.kubectl("-n", "team", "create", "rolebinding", "b", "--role=r", "--serviceaccount=team:bot")
+    cluster.kubectl("create", "clusterrole", "cr", "--verb=get", "--non-resource-url=/metrics")
+    cluster.kubectl("create", "clusterrolebinding", "cb", "--clusterrole=cr", "--group=g")
+    cluster.kubectl("create", "priorityclass", "p", "--value=10", "--description=d")
+    assert cluster.kubectl("auth", "can-i", "delete", "nodes").stdout.strip() == "yes"
+    assert "system:masters" in cluster.kubectl("auth", "whoami").stdout
+    assert "[*]" in cluster.kubectl("auth", "can-i", "--list").stdout
+    shape = ("--image=example.org/web:1", "--replicas=2", "--port=80")
+    cluster.kubectl("-n", "team", "create", "deployment", "web", *shape)
+    spec = cluster.get("/apis/apps/v1/namespaces/team/deployments/web")["spec"]
+    assert (spec["replicas"], spec["template"]["spec"]["containers"][0]["ports"][0]["containerPort"]) == (2, 80)
+    assert "hostNetwork" not in spec["template"]["spec"]
+    cluster.kubectl("delete", "namespace", "team", "--timeout=10s")
+
+
+def test_protobuf_that_is_not_decoded(cluster: Running) -> None:
+    """Refused with what it is about; nothing is dropped."""
+    media = "application/vnd.kubernetes.protobuf"
+    type_meta = b"\x0a\x02v1\x12\x03Pod"
+    body = b"k8s\x00\x0a" + bytes([len(type_meta)]) + type_meta
+    refused = cluster.request("POST", "/api/v1/namespaces/default/pods", body, media=media)
+    assert (refused.code, "Pod is not decoded from protobuf" in refused.body["message"]) == (415, True)
+    assert cluster.request("POST", "/api/v1/namespaces/default/pods", b"{}", media=media).code == 415
