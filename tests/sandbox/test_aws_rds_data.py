@@ -152,6 +152,13 @@ def replica_lag(rds: Rds, name: str) -> float:
 
 
 @needs_postgres
+def test_no_replica_of_an_instance_whose_password_rds_keeps(rds: Rds) -> None:
+    rds.create(MasterUserPassword=None, ManageMasterUserPassword=True)
+    rds.aws.wait(lambda: rds.status() == "available", seconds=60)
+    with pytest.raises(ClientError, match="manages its master user password"):
+        rds.client.create_db_instance_read_replica(DBInstanceIdentifier="copy", SourceDBInstanceIdentifier="db")
+
+
 def test_replicas(rds: Rds) -> None:
     rds.create(BackupRetentionPeriod=0, StorageEncrypted=True)
     with pytest.raises(ClientError, match="Automated backups are not enabled") as error:

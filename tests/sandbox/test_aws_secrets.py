@@ -61,6 +61,15 @@ def test_pending_value_becomes_current(aws: Account) -> None:
     assert secrets.get_secret_value(SecretId="s")["SecretString"] == "new"
 
 
+def test_the_first_value_is_current_whatever_its_labels(aws: Account) -> None:
+    secrets = aws.client("secretsmanager")
+    secrets.create_secret(Name="empty")
+    first = secrets.put_secret_value(SecretId="empty", SecretString="one", VersionStages=["AWSPENDING"])["VersionId"]
+    assert sorted(stages(secrets, "empty")[first]) == ["AWSCURRENT", "AWSPENDING"]
+    second = secrets.put_secret_value(SecretId="empty", SecretString="two", VersionStages=["AWSPENDING"])["VersionId"]
+    assert stages(secrets, "empty") == {first: ["AWSCURRENT"], second: ["AWSPENDING"]}
+
+
 def test_creation_twice(aws: Account) -> None:
     secrets = aws.client("secretsmanager")
     token = "aaaaaaaa-2222-3333-4444-555555555555"

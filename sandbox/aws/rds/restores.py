@@ -218,6 +218,12 @@ class Restores:
             )
         if source.life.status not in ("available", "storage-optimization", "backing-up"):
             raise wrong_state(f"DB instance {source.name} is not in the available state.")
+        if source.secret is not None and source.engine == "postgres":
+            # Amazon RDS User Guide, "Limitations for Secrets Manager integration with Amazon RDS".
+            raise invalid_combination(
+                "You can't create a read replica of a DB instance that manages its master user password with Secrets "
+                "Manager."
+            )
         if len(source.replicas) >= _MOST_REPLICAS:
             raise refuse("InstanceQuotaExceeded", f"A DB instance can have {_MOST_REPLICAS} read replicas at most.")
         foreign = source.region != call.region

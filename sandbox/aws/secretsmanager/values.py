@@ -38,7 +38,10 @@ def put_version(world: World, secret: Secret, call: Call, stages: list[str] | No
             f"You can't use ClientRequestToken {token} because that value is already in use for a version of secret "
             f"{secret.arn}.",
         )
-    secret.add_version(version, stages or [CURRENT], now)
+    # The first version is the current one whatever labels it is given (API reference, PutSecretValue).
+    first = not any(item.stages for item in secret.versions.values())
+    labels = stages or [CURRENT]
+    secret.add_version(version, [*labels, CURRENT] if first and CURRENT not in labels else labels, now)
     return version
 
 
