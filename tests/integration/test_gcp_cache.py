@@ -318,7 +318,10 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(
     key = f"projects/{GCP_PROJECT}/locations/europe-west3/keyRings/r/cryptoKeys/k"
     with pytest.raises(SpecError, match=r"the key is in europe-west3, and what it shall encrypt is in us-central1"):
         run(site, cache({"name": "main", "encryption": "customer", "gcp": {"kms_key": key}}))
-    done(run(site, cache()))
+    done(run(site, cache({"name": "main", "engine": "redis"}, **OPEN)))
+    with pytest.raises(SpecError, match=r"main is on Memorystore for Redis, and the engine of a cache cannot be"):
+        run(site, cache({"name": "main"}, **OPEN))
+    done(run(site, cache({"name": "main", "engine": "redis", "state": "absent"}, **OPEN)))
     policies = google("networkconnectivity").projects().locations().serviceConnectionPolicies()
     body = {
         "network": f"projects/{GCP_PROJECT}/global/networks/{BASE}",

@@ -34,10 +34,28 @@ def problems(cloud: Cloud, planned: Sequence[Planned]) -> list[str]:
         if wanted and cloud.region not in _regions(cloud, kind.service):
             names = ", ".join(each.name for each in wanted)
             found.append(f"{title} is not offered in {cloud.region}, where {names} shall be. Choose another region.")
+        found += [problem for each in wanted if (problem := _of_another_engine(cloud, each.name, kind))]
     for each in added:
         if isinstance(each, ServiceConnectionPolicy):
             found += _others(cloud, each)
     return found
+
+
+def _of_another_engine(cloud: Cloud, name: str, kind: type[RestResource]) -> str:
+    """No engine becomes another: the cache of that name would be left behind with all that it holds."""
+    other = next(each for each in _SERVICES if each is not kind)
+    try:
+        observed = retry_call(other(cloud, name).read, cloud.clock)
+    except AuthError as error:
+        if error.code == errors.SERVICE_DISABLED:
+            return ""
+        raise
+    if observed is None or not cloud.site.owner.owns(observed.tags or {}):
+        return ""
+    return (
+        f"The cache {name} is on {_SERVICES[other]}, and the engine of a cache cannot be changed. Give the new one "
+        "another name, or delete the present one first: state: absent with the engine that it has."
+    )
 
 
 def _regions(cloud: Cloud, service: str) -> set[str]:
