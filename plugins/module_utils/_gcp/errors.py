@@ -142,6 +142,10 @@ def _kind(status: int, message: str, codes: frozenset[str] | set[str], finished:
         return AuthError, "Switch the API on, or set enable_services: true."
     if codes & _IN_USE:
         return Conflict, ""
+    if "still using this connection" in message:
+        # Cloud SQL keeps what a deleted server had in the connected network for some more time (Cloud SQL documentation,
+        # private services access).
+        return Conflict, "Where no server is left in it, Google frees it hours to days after the last: run again then."
     if status in (400, 403) and _LATE.search(message):
         return NotYetConsistent, "If it stays like this, check that the account exists and may use the key."
     if codes & _BUSY or status == 412:

@@ -120,6 +120,13 @@ def test_what_the_transport_raises(raised: Exception, kind: type[tree.CloudError
     assert type(errors.from_exception(raised)) is kind
 
 
+def test_a_connection_that_a_deleted_server_still_holds_is_in_use() -> None:
+    message = "Failed to delete connection; Producer services (e.g. CloudSQL) are still using this connection."
+    found = errors.from_operation({"done": True, "error": {"code": 9, "message": message}})
+    assert isinstance(found, tree.Conflict)
+    assert "run again" in str(found)
+
+
 def test_a_dropped_answer_is_ambiguous() -> None:
     error = errors.from_exception(requests.ConnectionError("reset"))
     assert isinstance(error, tree.Retryable)
