@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from .errors import ArmError
+from .signatures import opens
 
 if TYPE_CHECKING:
     from .emulator import AzureEmulator
@@ -35,14 +36,18 @@ class BlobService:
         """How many blobs a container holds."""
         return len(self._blobs.get((account.lower(), container.lower()), {}))
 
-    def locate(self, url: str) -> tuple[str, str, str] | None:
-        """Account, container and blob of a URL, here or in the cloud's form; None when the container is not there."""
+    def locate(self, url: str, needed: str) -> tuple[str, str, str] | None:
+        """Account, container and blob of a signed URL, here or in the cloud's form; None when the container is not
+        there, or when the signature does not give the permissions ``needed``."""
         parts = urlsplit(url)
         path = parts.path.strip("/").split("/")
         path = path[1:] if path[0] == "blob" else [(parts.hostname or "").partition(".")[0], *path]
-        if len(path) < 2 or self._record(_CONTAINERS, path[1], path[0]) is None:
+        account = self._record(_ACCOUNTS, path[0])
+        if len(path) < 2 or account is None or self._record(_CONTAINERS, path[1], path[0]) is None:
             return None
-        return path[0], path[1], "/".join(path[2:])
+        blob = "/".join(path[2:])
+        now = self._emulator.context.clock.wall()
+        return (path[0], path[1], blob) if opens(parts.query, account, path[1], blob, needed, now) else None
 
     def store(self, account: str, container: str, name: str, content: bytes) -> None:
         """Write a blob on behalf of another service."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import redis
 from azure.mgmt.redisenterprise import RedisEnterpriseManagementClient
+from azure.storage.blob import generate_container_sas
 from module_utils._azure.cache_backups import CacheBackup
 from module_utils._backup import Findings, Stores, back_up, look
 from module_utils._engine.report import Report
@@ -105,7 +107,11 @@ def test_a_backup_is_made_once_and_can_be_brought_back(
     assert sorted(backups(found(site))) == [("before-change", "ready"), ("second", "ready")]
     if real:
         scratch = made.outputs["cache"]["instances"]["scratch"]["id"].rpartition("/")[2]
-        source = {"sasUris": [f"{azure.url}{blob}?sig=x"]}
+        account, container = blob.split("/")[2:4]
+        key = azure.storage.storage_accounts.list_keys(BACKUPS, account).keys_property[0].value
+        until = datetime.now(UTC) + timedelta(hours=2)
+        signed = generate_container_sas(account, container, key, permission="r", expiry=until)
+        source = {"sasUris": [f"{azure.url}{blob}?{signed}"]}
         client(azure).databases.begin_import_method(BASE, scratch, "default", source).result()
         assert connect(azure, made, "scratch").get("kept") == b"7"
 

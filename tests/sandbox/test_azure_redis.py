@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import redis
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.redisenterprise import RedisEnterpriseManagementClient
+from azure.storage.blob import generate_container_sas
 
 from sandbox.engines import engine_available
 from tests.sandbox.azure_support import GROUP, LOCATION, Subscription, code_of
@@ -196,13 +198,28 @@ def test_an_export_is_imported_elsewhere(azure: Subscription, client: Any) -> No
     make(client)
     connect(azure, client).set("kept", "7")
 
-    client.databases.begin_export(GROUP, "cache", "default", {"sasUri": f"{container}?sig=x"}).result()
+    key = azure.storage.storage_accounts.list_keys(GROUP, "cachebackups").keys_property[0].value
+    until = datetime.now(UTC) + timedelta(hours=2)
+
+    def signed(permission: str, with_key: str = key, expiry: datetime = until) -> str:
+        return generate_container_sas("cachebackups", "exports", with_key, permission=permission, expiry=expiry)
+
+    other = azure.storage.storage_accounts.list_keys(GROUP, "cachebackups").keys_property[1].value
+    past = datetime.now(UTC) - timedelta(hours=2)
+    for query in ("", "sig=x", signed("r"), signed("racwdl", expiry=past), signed("racwdl")[:-4] + "%3D"):
+        with pytest.raises(HttpResponseError) as caught:
+            client.databases.begin_export(GROUP, "cache", "default", {"sasUri": f"{container}?{query}"})
+        assert code_of(caught) == (400, "BadRequest")
+    client.databases.begin_export(GROUP, "cache", "default", {"sasUri": f"{container}?{signed('racwdl')}"}).result()
 
     listed = azure.send("GET", "/blob/cachebackups/exports?comp=list", version=None, **{"x-ms-version": "2023-11-03"})
     name = listed.text.partition("<Name>")[2].partition("</Name>")[0]
     assert name.startswith("cache_")
     make(client, "other")
-    client.databases.begin_import_method(GROUP, "other", "default", {"sasUris": [f"{container}/{name}?sig=x"]}).result()
+    source = {"sasUris": [f"{container}/{name}?{signed('r', other)}"]}
+    client.databases.begin_import_method(GROUP, "other", "default", source).result()
+        GROUP, "other", "default", {"sasUris": [f"{container}/{name}?{signed('r', other)}"]}
+    ).result()
     assert connect(azure, client, "other").get("kept") == b"7"
     client.databases.begin_flush(GROUP, "cache", "default").result()
     assert connect(azure, client).get("kept") is None

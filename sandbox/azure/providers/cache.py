@@ -274,7 +274,7 @@ class Databases(CacheKind):
 
     def _export(self, call: Call, record: Record) -> Reply:
         self.check_busy(call, record)
-        place = self.emulator.blobs.locate(str(call.json().get("sasUri") or ""))
+        place = self.emulator.blobs.locate(str(call.json().get("sasUri") or ""), "wc")
         if place is None:
             raise ArmError(400, "BadRequest", "The container of sasUri cannot be reached.")
         cluster = record.parent.rpartition("/")[2]
@@ -287,7 +287,7 @@ class Databases(CacheKind):
 
     def _import(self, call: Call, record: Record) -> Reply:
         self.check_busy(call, record)
-        places = [self.emulator.blobs.locate(str(uri)) for uri in call.json().get("sasUris") or []]
+        places = [self.emulator.blobs.locate(str(uri), "r") for uri in call.json().get("sasUris") or []]
         contents = [self.emulator.blobs.read(*place) for place in places if place is not None]
         if len(contents) != 1 or contents[0] is None:
             raise ArmError(400, "BadRequest", "sasUris has to name one exported file, which can be read.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from ...documents import merged
 from ...errors import ArmError
 from ...flows import STORAGE, stamp
 from ...regions import REGIONS
+from ...signatures import KEYS, account_key
 from ...store import Document, Record
 from ..authorization import allows
 from ..keyvault import find_key
@@ -335,10 +334,10 @@ class StorageAccounts(StorageKind):
             {
                 "creationTime": created[name],
                 "keyName": name,
-                "value": base64.b64encode(hashlib.sha512(f"{record.key}{name}".encode()).digest()).decode(),
+                "value": account_key(record, name),
                 "permissions": "FULL",
             }
-            for name in ("key1", "key2")
+            for name in KEYS
         ]
         return call.reply(200, {"keys": keys})
 
