@@ -340,10 +340,12 @@ class _Turn:
     def _retry(self, error: CloudError) -> None:
         """Wait before another try, or give up with the cloud's own words."""
         now = self.clock.now()
-        if self.patience is None:
-            self.patience = min(self.deadline, now + self.settings.retry_timeout)
-        # Somebody else's operation on the same object ends when it ends; everything else must end soon.
-        until = self.deadline if isinstance(error, Busy) else self.patience
+        # Somebody else's operation on the same object ends when it ends; everything else must end soon, counted from
+        # when that was over.
+        if isinstance(error, Busy):
+            until, self.patience = self.deadline, None
+        else:
+            until = self.patience = self.patience or min(self.deadline, now + self.settings.retry_timeout)
         delay = self.backoff.next(error.retry_after)
         if now + delay > until:
             raise error

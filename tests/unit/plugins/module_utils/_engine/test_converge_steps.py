@@ -88,6 +88,12 @@ def test_busy_is_waited_for_until_the_deadline(cloud: FakeCloud) -> None:
     assert "another operation is running" in entry(report, "b").error
 
 
+def test_patience_with_failures_begins_anew_when_the_wait_for_others_is_over(cloud: FakeCloud) -> None:
+    errors = [Unavailable("down"), *(Busy("another operation is running") for _ in range(40)), Unavailable("down")]
+    resource = Fake(cloud, "a", script={"create": errors})
+    assert not cloud.run(resource, retry_timeout=60, wait_timeout=3600).failed
+
+
 def test_what_does_not_pass_is_not_tried_again(cloud: FakeCloud) -> None:
     report = cloud.run(
         Fake(cloud, "a", script={"create": [InvalidRequest("bad zone", code="InvalidZone", hint="Use b.")]})
