@@ -15,6 +15,7 @@ from .._engine.errors import AuthError
 from .._engine.fields import CREATE_ONLY, Field
 from .._engine.resource import Resource
 from .._spec import names
+from .._spec.cluster import MaintenanceWindow
 from .._spec.database import Database, DatabaseServer, DatabaseUser, Replica
 from .._spec.site import check
 from .._spec.sizes import DATABASE_CLASSES
@@ -86,6 +87,8 @@ def _problems(server: DatabaseServer, network: Any) -> Iterator[str]:
         yield f"{where}.maintenance_window.days: Cloud SQL takes one day of the week. Name exactly one."
     if server.maintenance_window and not server.maintenance_window.start_time.endswith(":00"):
         yield f"{where}.maintenance_window.start_time: Cloud SQL takes whole hours."
+    if server.maintenance_window and server.maintenance_window.duration_hours != MaintenanceWindow.duration_hours:
+        yield f"{where}.maintenance_window.duration_hours: Cloud SQL begins within one hour, and takes no end. Remove it."
 
 
 class Builder:

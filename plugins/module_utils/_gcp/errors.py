@@ -143,7 +143,7 @@ def _kind(status: int, message: str, codes: frozenset[str] | set[str], finished:
     if codes & _IN_USE:
         return Conflict, ""
     if "still using this connection" in message:
-        # Cloud SQL keeps what a deleted server had in the connected network for some more time (Cloud SQL documentation,
+        # What a deleted server had in the connected network is kept for some more time (Cloud SQL documentation,
         # private services access).
         return Conflict, "Where no server is left in it, Google frees it hours to days after the last: run again then."
     if status in (400, 403) and _LATE.search(message):

@@ -139,6 +139,7 @@ def test_one_connection_for_everybody(managed: bool) -> None:
         ({"gcp": GcpDatabase(tier="db-custom-2-8192", edition="ENTERPRISE_PLUS")}, "does not belong to the edition"),
         ({"databases": ("a", "b"), "users": (DatabaseUser("u", databases=("a",)),)}, "may use every database"),
         ({"maintenance_window": MaintenanceWindow("04:30", ("sunday",))}, "takes whole hours"),
+        ({"maintenance_window": MaintenanceWindow("04:00", ("sunday",), 2)}, "duration_hours: Cloud SQL begins"),
     ],
 )
 def test_what_cloud_sql_cannot_honour(options: dict[str, Any], words: str) -> None:
