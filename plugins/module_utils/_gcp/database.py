@@ -88,7 +88,7 @@ def _problems(server: DatabaseServer, network: Any) -> Iterator[str]:
     if server.maintenance_window and not server.maintenance_window.start_time.endswith(":00"):
         yield f"{where}.maintenance_window.start_time: Cloud SQL takes whole hours."
     if server.maintenance_window and server.maintenance_window.duration_hours != MaintenanceWindow.duration_hours:
-        yield f"{where}.maintenance_window.duration_hours: Cloud SQL begins within one hour, and takes no end. Remove it."
+        yield f"{where}.maintenance_window.duration_hours: Cloud SQL begins within the hour; remove it."
 
 
 class Builder:
