@@ -231,3 +231,44 @@ def test_a_definition_takes_its_objects_along(cluster: Running) -> None:
     cluster.request("PATCH", f"{base}/held", {"metadata": {"finalizers": None}}, media=_MERGE)
     eventually(lambda: cluster.request("GET", f"{_CRDS}/leaves.example.org").code == 404)
     assert cluster.request("GET", base).code == 404
+
+
+def test_rules(cluster: Running) -> None:
+    """CEL: between fields, about what was, with a message of the rule's own; a rule that is none is refused."""
+    spec = {
+        "type": "object",
+        "properties": {
+            "least": {"type": "integer"},
+            "most": {"type": "integer"},
+            "ratio": {"type": "number"},
+            "color": {
+                "type": "string",
+                "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": "color is immutable"}],
+            },
+        },
+        "x-kubernetes-validations": [
+            {"rule": "self.least <= self.most", "messageExpression": "'at most ' + string(self.most)"},
+            {"rule": "!has(self.ratio) || self.ratio <= 1.0", "fieldPath": ".ratio", "reason": "FieldValueForbidden"},
+        ],
+    }
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    cluster.post(_CRDS, _definition("ranges", "Range", schema=schema, subresources={}))
+    eventually(lambda: _established(cluster, "ranges.example.org"))
+    base = "/apis/example.org/v1/namespaces/default/ranges"
+    good = {"metadata": {"name": "a"}, "spec": {"least": 1, "most": 2, "ratio": 1, "color": "red"}}
+    cluster.post(base, good)
+    bad = {"metadata": {"name": "b"}, "spec": {"least": 3, "most": 2, "ratio": 2}}
+    refused = cluster.request("POST", base, bad)
+    assert [(one["field"], one["reason"], one["message"]) for one in refused.body["details"]["causes"]] == [
+        ("spec", "FieldValueInvalid", 'Invalid value: "object": at most 2'),
+        ("spec.ratio", "FieldValueForbidden", "Forbidden: failed rule: !has(self.ratio) || self.ratio <= 1.0"),
+    ]
+    change = {"spec": {"color": "blue"}}
+    fixed = cluster.request("PATCH", f"{base}/a", change, media=_MERGE)
+    assert fixed.body["message"] == (
+        'Range.example.org "a" is invalid: spec.color: Invalid value: "string": color is immutable'
+    )
+    assert cluster.request("PATCH", f"{base}/a", {"spec": {"most": 5}}, media=_MERGE).code == 200
+    spec["x-kubernetes-validations"] = [{"rule": "self.least <"}]
+    broken = cluster.request("POST", _CRDS, _definition("wrongs", "Wrong", schema=schema))
+    assert (broken.code, "compilation failed" in broken.body["message"]) == (422, True)

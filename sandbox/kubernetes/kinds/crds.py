@@ -9,6 +9,7 @@ from ..errors import IMMUTABLE, Cause, bad_value, required
 from ..metadata import timestamp
 from ..store import Key, Stored
 from .base import Body, Kind, at
+from .rules import rule_problems
 from .structural import problems
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class CustomResourceDefinition(Kind):
             if schema is None:
                 causes.append(required(where, "schemas are required"))
             else:
-                causes += problems(schema, where)
+                causes += problems(schema, where) + rule_problems(schema, where)
         return causes
 
     def validate_update(self, new: Body, old: Body, registry: Registry) -> list[Cause]:

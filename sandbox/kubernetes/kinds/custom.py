@@ -12,6 +12,7 @@ from ..errors import Cause
 from ..options import WriteOptions
 from ..schemas import Schema
 from .base import Body, Kind, at
+from .rules import broken_rules, has_rules
 from .structural import causes_of, fill_defaults, validator
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ class CustomKind(Kind):
     def _schema(self) -> Body:
         found: Body = at(self.resource.custom, "schema.openAPIV3Schema") or {"type": "object"}
         return found
+
+    @cached_property
+    def _rules(self) -> bool:
+        return has_rules(self._schema)
 
     @cached_property
     def _validator(self) -> jsonschema.Draft4Validator:
@@ -52,7 +57,17 @@ class CustomKind(Kind):
         body.update(plain)
 
     def validate(self, body: Body, registry: Registry) -> list[Cause]:
-        return causes_of(self._validator, body)
+        causes = causes_of(self._validator, body)
+        if causes or not self._rules:
+            return causes
+        # Rules are only asked about values that fit the schema. An update is asked about again, with what was.
+        return broken_rules(self._schema, body, None)
+
+    def validate_update(self, new: Body, old: Body, registry: Registry) -> list[Cause]:
+        if not self._rules or causes_of(self._validator, new):
+            return []
+        known = set(broken_rules(self._schema, new, None))
+        return [cause for cause in broken_rules(self._schema, new, old) if cause not in known]
 
 
 def prune(schema: Schema, value: Any, path: str, unknown: list[str]) -> Any:
