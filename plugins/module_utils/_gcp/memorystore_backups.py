@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from .memorystore import Instance
 from .references import FIXED_REFERENCE, ProtoFields, last, tail
 from .rest import Request, RestResource, Style
 
-FINAL = "final-"
+FINAL = re.compile(r"final-\d{8}-\d{6}")  # a label that people choose may begin like it
 GIB = 2**30
 _FRESH = timedelta(hours=1)  # a final backup as young as this was made by a run that was ended before the deletion
 _FOR_EVER = timedelta(days=50 * 365)  # without a ttl a backup expires in 100 years
@@ -46,7 +47,7 @@ def backups_in(cloud: Cloud, path: str) -> list[dict[str, Any]]:
 def shown(raw: dict[str, Any]) -> Backup:
     name, made = last(raw["name"]), _moment(raw["createTime"])
     asked_for = raw.get("backupType") == "ON_DEMAND"
-    final = asked_for and name.startswith(FINAL)
+    final = asked_for and FINAL.fullmatch(name) is not None
     size, expires = raw.get("totalSizeBytes"), _moment(raw["expireTime"]) if raw.get("expireTime") else None
     return Backup(
         id=tail(raw["name"]),
@@ -110,7 +111,7 @@ class KeptInstance(Instance):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._final = f"{FINAL}{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        self._final = f"final-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
     def _collection(self, observed: Observed) -> str:
         return collection(self.cloud, str(observed.values.get("uid")))
@@ -124,7 +125,7 @@ class KeptInstance(Instance):
         path, now = self._collection(observed), datetime.now(UTC)
         found = retry_call(lambda: backups_in(self.cloud, path), self.cloud.clock)
         names = [last(each["name"]) for each in found if now - _moment(each["createTime"]) < _FRESH]
-        return next((name for name in names if name.startswith(FINAL)), "")
+        return next((name for name in names if FINAL.fullmatch(name)), "")
 
     def delete(self, observed: Observed) -> Operation:
         if self._made(observed):
