@@ -19,8 +19,9 @@ from .._spec.site import check
 from .._spec.sizes import environment_default
 from .._sql.postgresql import Endpoint, PostgresServer
 from .._sql.resources import PostgresDatabase, PostgresUser
+from .base import Item
 from .client import Session
-from .data_tier import DataTier, data_tier, port_problems
+from .data_tier import DataTier, StoreGroup, data_tier, port_problems
 from .database_settings import (
     PORTS,
     class_of,
@@ -32,11 +33,11 @@ from .database_settings import (
     version_of,
 )
 from .existing import ExistingKey
-from .kms import Key
+from .kms import SharedKey
 from .logs import LogGroup
 from .rds import Instance
-from .rds_lists import AS_TAG, ORIGIN_TAG, SERVER_TAG
-from .rds_network import DatabaseKey, SubnetGroup
+from .rds_lists import AS_TAG, ORIGIN_TAG, SERVER_TAG, instances
+from .rds_network import SubnetGroup, kept_snapshots
 from .rds_parameters import OutdatedParameterGroups, ParameterGroup, Parameters
 from .rds_passwords import ManagedPassword, OwnPassword
 from .rds_replicas import ReadReplica
@@ -122,8 +123,10 @@ class _Builder:
                 names.of(self.session.site, "database", limit=255),
                 self.network.exports["vpc"],
                 tier.subnets,
+                present=bool(self.wanted),
             )
         )
+        self.subnet_group.needed = self._others_there
         self.key = self._key()
         self.given: dict[str, ExistingKey] = {}
         for server in self.spec.servers:
@@ -143,28 +146,42 @@ class _Builder:
         for engine in sorted({server.engine for server in self.spec.servers}):
             part = "database" if engine == "postgresql" else f"database-{engine}"
             tiers[engine] = tier = data_tier(self.session, self.network, part, PORTS[engine])
-            if tier.own:
+            if isinstance(tier.group, StoreGroup):
+                tier.group.present = any(server.engine == engine for server in self.wanted)
+                tier.group.needed = self._others_there
                 self.resources.append(tier.group)
         return tiers
 
-    def _key(self) -> Key | None:
-        """One key for all servers that encrypt with a customer key and name none. It goes when the site goes; a server
-        that goes alone leaves it to the others, which another call may be about."""
+    def _key(self) -> SharedKey | None:
+        """One key for all servers that encrypt with a customer key and name none."""
         users = [s for s in self.spec.servers if s.encryption == "customer" and not s.aws.encryption_key_arn]
         if not users:
             return None
-        wanted = any(server.state == "present" for server in users)
-        key: Key = self._add(
-            DatabaseKey(
-                self.session,
-                names.of(self.session.site, "database"),
-                f"Databases of {self.session.site.base}",
-                needed_after=any(server.final_snapshot for server in users),
-                present=wanted,
-                managed=wanted,
-            )
+        final = any(server.final_snapshot for server in users)
+
+        def needed(arn: str) -> bool:
+            """By final snapshots, by others that stay, by instances of other calls."""
+            held = [*kept_snapshots(self.session), *self._others()]
+            return final or arn in {item.get("KmsKeyId") for item in held}
+
+        name, base = names.of(self.session.site, "database"), self.session.site.base
+        present = any(server.state == "present" for server in users)
+        key: SharedKey = self._add(
+            SharedKey(self.session, name, f"Databases of {base}", needed=needed, present=present)
         )
         return key
+
+    def _others(self) -> list[Item]:
+        """Instances that this call is not about."""
+        entries = [server.name for server in self.spec.servers]
+        entries += [replica.name for server in self.spec.servers for replica in server.replicas or ()]
+        mine = {identifier(self.session, name) for name in entries}
+        return [item for name, item in self.session.steady(lambda: instances(self.session)).items() if name not in mine]
+
+    def _others_there(self) -> bool:
+        """Whether any of them stands in the same subnet group."""
+        groups = {(item.get("DBSubnetGroup") or {}).get("DBSubnetGroupName") for item in self._others()}
+        return self.subnet_group.name in groups
 
     def _key_of(self, server: DatabaseServer) -> Resource | None:
         arn = server.aws.encryption_key_arn

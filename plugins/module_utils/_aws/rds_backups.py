@@ -17,12 +17,23 @@ from .._engine.resource import WATCH, Observed, Operation, Recovery, Status
 from .._spec import names
 from .._spec.database import Database, DatabaseServer
 from .base import Item, as_dict, as_list
-from .client import Session, refuse
+from .client import Session
+from .existing import Reference
 from .rds_lists import LABEL_TAG, SERVER_TAG, SNAPSHOTS, aware, instances, snapshots
 from .rds_network import RdsResource
 from .rds_restore import identifier, snapshots_of, windows_of
 
 _STATES = {"available": Status.READY, "failed": Status.FAILED, "deleting": Status.DELETING}
+
+
+class ExistingInstance(Reference):
+    """The instance that is to be backed up: it must be there."""
+
+    kind: ClassVar[str] = "aws.rds.instance"
+
+    def read(self) -> Observed | None:
+        found = instances(self.session).get(self.name)
+        return None if found is None else Observed({}, {"id": found["DBInstanceArn"]})
 
 
 class Snapshot(RdsResource):
@@ -34,7 +45,8 @@ class Snapshot(RdsResource):
     def __init__(self, session: Session, server: str, label: str) -> None:
         # A name of its own for each pair of server and label: "a-b" of "c" is not "b" of "c-a".
         mark = names.digest(f"{server}/{label}", 4)
-        super().__init__(session, f"{identifier(session, server)}-{label}-{mark}")
+        instance = ExistingInstance(session, identifier(session, server))
+        super().__init__(session, f"{instance.name}-{label}-{mark}", [instance])
         self.server, self.label = server, label
 
     @property
@@ -57,8 +69,6 @@ class Snapshot(RdsResource):
     def read(self) -> Observed | None:
         found = next((item for item in snapshots(self.session) if item["DBSnapshotIdentifier"] == self.name), None)
         if found is None:
-            if self.instance not in instances(self.session):
-                raise refuse("database.servers", f"{self.server} does not exist, so there is nothing to back up.")
             return None
         tags = as_dict(found.get("TagList"))
         word = str(found["Status"])

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
 
 from .._engine.errors import NotFound
@@ -16,7 +16,6 @@ from .._engine.tags import tag_changes
 from .base import AwsResource, Item, as_dict, as_list
 from .bulk import TAGS, tags_in_sync
 from .client import Session
-from .kms import Key
 from .rds_lists import SUBNET_GROUPS, snapshots, subnet_groups
 
 
@@ -43,34 +42,25 @@ class RdsResource(AwsResource):
             self.session.call("rds", "add_tags_to_resource", region=region, ResourceName=arn, Tags=as_list(tags))
 
 
-class DatabaseKey(Key):
-    """The key of the site's databases. It stays as long as a snapshot can only be read with it. needed_after: the
-    servers leave final snapshots."""
-
-    def __init__(self, *arguments: Any, needed_after: bool, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.needed_after = needed_after
-
-    @property
-    def lasting(self) -> bool:  # type: ignore[override]
-        """Whether it stays when the site goes."""
-        return self.needed_after or self.outputs.get("arn") in {
-            item.get("KmsKeyId") for item in kept_snapshots(self.session)
-        }
-
-
 def kept_snapshots(session: Session) -> list[Item]:
     """Those that do not go with their instance."""
     return [item for item in session.steady(lambda: snapshots(session)) if item.get("SnapshotType") == "manual"]
 
 
 class SubnetGroup(RdsResource):
-    """The data tier's subnets, or the private ones of a network of the user's. Changing its subnets moves nothing."""
+    """The data tier's subnets, or the private ones of a network of the user's. Changing its subnets moves nothing.
+    needed: whether instances that the call is not about stand in it."""
 
     kind: ClassVar[str] = "aws.rds.subnet_group"
     fields: ClassVar[Fields] = Fields(
         {"Description": MUTABLE, "VpcId": IMMUTABLE, "SubnetIds": Field(unordered=True), "tags": MUTABLE}
     )
+    stays: ClassVar[str] = "stays: other instances stand in it"
+    needed: Callable[[], bool] = staticmethod(lambda: False)
+
+    @property
+    def lasting(self) -> bool:  # type: ignore[override]
+        return self.needed()
 
     def __init__(self, session: Session, name: str, vpc: Resource, subnets: Sequence[Resource], **kwargs: Any) -> None:
         super().__init__(session, name, [vpc, *subnets], **kwargs)
