@@ -163,9 +163,8 @@ def test_a_backup_without_an_end_has_none() -> None:
     backup = shown(raw)
     assert (backup.label, backup.kind, backup.status, backup.expires) == ("before-release", "manual", "ready", None)
     assert backup.taken.replace(microsecond=0) == datetime(2026, 1, 1, tzinfo=UTC)
-    final = shown(
-        {**raw, "name": raw["name"].replace("before-release", "final-20260101-000000"), "expireTime": "2026-01-08T00:00:00Z"}
-    )
+    name = raw["name"].replace("before-release", "final-20260101-000000")
+    final = shown({**raw, "name": name, "expireTime": "2026-01-08T00:00:00Z"})
     named = shown({**raw, "name": raw["name"].replace("before-release", "final-release")})
     assert (named.label, named.kind) == ("final-release", "manual")
     assert (final.label, final.kind, final.expires) == ("", "final", datetime(2026, 1, 8, tzinfo=UTC))
