@@ -11,10 +11,8 @@ from urllib.parse import parse_qsl
 from .store import Record
 
 KEYS = ("key1", "key2")
-_BEFORE, _AFTER = (
-    ("sp", "st", "se"),
-    ("si", "sip", "spr", "sv", "sr", "snapshot", "ses", "rscc", "rscd", "rsce", "rscl"),
-)
+_BEFORE = ("sp", "st", "se")
+_AFTER = ("si", "sip", "spr", "sv", "sr", "snapshot", "ses", "rscc", "rscd", "rsce", "rscl", "rsct")
 
 
 def account_key(account: Record, name: str) -> str:
