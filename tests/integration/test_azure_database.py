@@ -202,3 +202,21 @@ def test_the_right_to_the_vault_is_waited_for_also_by_the_next_run(
     assert acts(planned) == acts(again)
     assert vault(azure).get_secret("signing-key").value
     assert acts(execute(wanted, sites.options())) == {}
+
+
+def test_a_replica_grows_before_its_primary(site: dict[str, Any], sandbox: Sandbox, postgres: Any) -> None:
+    server = {**MAIN, "users": [], "replicas": [{"name": "main-ro"}]}
+    run(site, server)
+    mark = len(sandbox.journal("azure"))
+    grown = {**server, "size": "medium", "storage_gb": 256}
+    planned = run(site, grown, check=True)
+    assert acts(run(site, grown)) == acts(planned)
+    patched = [
+        entry["path"].rpartition("/")[2]
+        for entry in sandbox.journal("azure")[mark:]
+        if entry["method"] == "PATCH" and "/flexibleServers/" in entry["path"]
+    ]
+    assert ["-ro-" in name for name in patched][:4] == [True, False, True, False]
+    assert acts(run(site, grown)) == {}
+    found = [(item.sku.name, item.storage.storage_size_gb) for item in postgres.servers.list_by_resource_group(BASE)]
+    assert found == [("Standard_D4ds_v5", 256)] * 2

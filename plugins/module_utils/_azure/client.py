@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlparse
 
-from .._engine.errors import CloudError, SpecError
+from .._engine.errors import AuthError, CloudError, SpecError
 from .._spec.site import Site
 from .errors import from_exception, from_response
 from .versions import version_of
@@ -112,8 +112,10 @@ class Client:
     def principal(self) -> tuple[str, str]:
         """Who the credentials are: object id and principal type, as their own token for Resource Manager says."""
         claims = _claims(self.token(f"{self._audience()}/.default"))
+        if not claims.get("oid"):
+            raise AuthError("the credentials' token does not tell whose it is: it has no object id.")
         person = claims.get("idtyp") == "user" or "scp" in claims
-        return str(claims.get("oid", "")), "User" if person else "ServicePrincipal"
+        return str(claims["oid"]), "User" if person else "ServicePrincipal"
 
     def _exchange(
         self,

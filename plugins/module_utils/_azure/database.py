@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._engine.capability import Built
+from .._engine.errors import SpecError
 from .._engine.resource import Resource
 from .._spec.database import Database, DatabaseServer
 from .._spec.network import Network
@@ -39,6 +40,10 @@ class DatabaseBuilder:
 
     def build(self) -> Built:
         servers = [server for server in self.spec.servers if server.engine == "postgresql"]
+        if servers and PORT not in self.network.data_ports:
+            raise SpecError(
+                f"network.data_ports does not hold {PORT}, so that nobody could reach the databases. Add it."
+            )
         if servers:
             where = place(self.groups, self.network, self.network_built)
             self.resources += [*where.needs, *where.made]

@@ -10,10 +10,11 @@ is busy says so in the poll (recorded traffic).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .._engine.errors import Conflict
+from .._engine.errors import Busy, Conflict
 from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Mode
 from .._engine.plan import Plan
 from .._engine.resource import Observed, Operation, Recovery, Resource, Status
@@ -72,6 +73,29 @@ def holder(session: Session, logical: str) -> dict[str, Any] | None:
 
 def is_ours(session: Session, server: dict[str, Any]) -> bool:
     return session.site.owner.owns(server.get("tags") or {})
+
+
+def replicas_of(session: Session, server: dict[str, Any]) -> list[dict[str, Any]]:
+    """The read replicas of a server."""
+    source = str(server["id"]).lower()
+    listed = servers_of(session)
+    return [item for item in listed if str(at(item, "properties.sourceServerResourceId")).lower() == source]
+
+
+def _smaller(replica: dict[str, Any], primary: dict[str, Any], body: dict[str, Any]) -> bool:
+    """Whether a primary that grows by this body would outgrow its replica."""
+    disk = "properties.storage.storageSizeGB"
+    if at(body, disk) is not None:
+        return int(at(replica, disk) or 0) < int(at(body, disk))
+    size = str(at(body, "sku.name"))
+    grows = _cores(size) > _cores(str(at(primary, "sku.name")))
+    return grows and _cores(str(at(replica, "sku.name"))) < _cores(size)
+
+
+def _cores(size: str) -> int:
+    """The vCores in the name of a size: Standard_D4ds_v5 has 4."""
+    found = re.search(r"_[A-Z]+(\d+)", size)
+    return int(found.group(1)) if found else 0
 
 
 class FlexibleServer(ArmResource):
@@ -240,9 +264,12 @@ class FlexibleServer(ArmResource):
             return self.act("start")
         wanted = changeable(desired, self.fields)
         if path == "sku":
+            self._replicas_first(observed, {"sku": wanted["sku"]})
             return self.write("PATCH", {"sku": wanted["sku"]})
         name = path.rpartition(".")[2]
         value = wanted["properties"][name]
+        if name == "storage":
+            self._replicas_first(observed, {"properties": {"storage": value}})
         if name == "highAvailability":
             mode = canonical(at(observed.raw, "properties.highAvailability.mode") or "disabled")
             if "disabled" not in (mode, canonical(value["mode"])):
@@ -250,6 +277,20 @@ class FlexibleServer(ArmResource):
         if name == "replicationRole":
             return self.promote()
         return self.write("PATCH", {"properties": {name: value}})
+
+    def _replicas_first(self, observed: Observed, body: dict[str, Any]) -> None:
+        """A replica must never be smaller than its primary, so it grows before it does (Read replicas, "Scale").
+
+        Raises: Busy while one is on its way.
+        """
+        for replica in replicas_of(self.session, observed.raw):
+            ready = str(at(replica, "properties.state")).lower() == "ready"
+            if ready and not _smaller(replica, observed.raw, body):
+                continue
+            if ready:
+                self.client.send("PATCH", str(replica["id"]), self.type, body)
+            self.session.drop(_SERVERS)
+            raise Busy(f"its replica {replica['name']} is changed first.")
 
     def promote(self) -> Operation:
         raise NotImplementedError  # replicas alone have another role to take
@@ -278,9 +319,7 @@ class FlexibleServer(ArmResource):
         return super().disruption(observed, change)
 
     def check_delete(self, observed: Observed) -> str:
-        source = str(observed.raw["id"]).lower()
-        listed = servers_of(self.session)
-        replicas = [item for item in listed if str(at(item, "properties.sourceServerResourceId")).lower() == source]
+        replicas = replicas_of(self.session, observed.raw)
         strangers = sorted(str(item["name"]) for item in replicas if not self.session.announced(item["id"]))
         if not strangers:
             return ""

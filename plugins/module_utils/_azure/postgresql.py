@@ -250,7 +250,10 @@ class PostgresBuilder:
             return {
                 "sku": dict(self.sku),
                 "properties": {
-                    "storage": {"autoGrow": "Enabled" if self.spec.storage_autogrow else "Disabled"},
+                    "storage": {
+                        "storageSizeGB": self.spec.storage_gb,
+                        "autoGrow": "Enabled" if self.spec.storage_autogrow else "Disabled",
+                    },
                     "network": {
                         "delegatedSubnetResourceId": self.place.subnet.out("id"),
                         "privateDnsZoneArmResourceId": self.place.zone.out("id"),

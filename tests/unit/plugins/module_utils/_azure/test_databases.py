@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from module_utils._azure import database_backups, postgresql_words
+from module_utils._azure import database_backups, kinds_postgresql, postgresql_words
 from module_utils._azure.driver import AzureDriver
 from module_utils._azure.kinds_postgresql import FlexibleServer
 from module_utils._azure.kinds_postgresql_parts import moment
@@ -84,6 +84,11 @@ def test_an_existing_network_gets_a_subnet_and_a_zone_for_databases() -> None:
     bare = Network(azure=AzureNetwork(existing_subnet_id=subnet))
     with pytest.raises(SpecError, match=r"network\.addresses"):
         databases(DatabaseServer("main"), network=bare)
+
+
+def test_a_network_that_is_closed_to_databases_is_refused() -> None:
+    with pytest.raises(SpecError, match="5432"):
+        databases(DatabaseServer("main"), network=dataclasses.replace(NETWORK, data_ports=(6379,)))
 
 
 @pytest.mark.parametrize(
@@ -290,3 +295,26 @@ def test_a_server_without_a_first_backup_cannot_be_restored_yet() -> None:
     living = {"id": "/x", "name": "x", "tags": {**SITE.all_tags, "database-server": "main"}, "properties": {}}
     with pytest.raises(SpecError, match="first backup"):
         database_backups.origin(Log([], [living]), Restore("main"), "here")  # type: ignore[arg-type]
+
+
+# -- replicas ----------------------------------------------------------------------------------------------------------
+
+
+def sized(name: str, size: str, disk: int) -> dict[str, Any]:
+    return {"id": name, "sku": {"name": size}, "properties": {"storage": {"storageSizeGB": disk}}}
+
+
+@pytest.mark.parametrize(
+    ("replica", "body", "first"),
+    [
+        (("Standard_D2ds_v5", 128), {"sku": {"name": "Standard_D4ds_v5"}}, True),
+        (("Standard_D4ds_v5", 128), {"sku": {"name": "Standard_D4ds_v5"}}, False),
+        (("Standard_D2ds_v5", 128), {"sku": {"name": "Standard_D2ds_v5"}}, False),
+        (("Standard_D2ds_v5", 128), {"properties": {"storage": {"storageSizeGB": 256}}}, True),
+        (("Standard_D2ds_v5", 256), {"properties": {"storage": {"storageSizeGB": 256}}}, False),
+        (("Standard_D2ds_v5", 128), {"properties": {"storage": {"autoGrow": "Disabled"}}}, False),
+    ],
+)
+def test_which_replicas_grow_before_their_primary(replica: tuple[str, int], body: dict[str, Any], first: bool) -> None:
+    primary = sized("/p", "Standard_D2ds_v5", 128)
+    assert kinds_postgresql._smaller(sized("/r", *replica), primary, body) is first
