@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
+from .._engine.errors import AuthError, NotFound
 from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Mode
 from .._engine.plan import Plan
 from .._engine.resource import Observed, Recovery, Status
@@ -126,10 +127,14 @@ class Instance(RestResource):
         }
 
     def certificate_authority(self) -> str | None:
-        """Whom clients have to trust, PEM. None while it is not there."""
+        """Whom clients have to trust, PEM. None while it is not there, and to those who may not see it: a run that has
+        done its work does not fail for it."""
         if not self.outputs.get("host"):
             return None
-        answer = self.cloud.look(self.service, f"{self.path}/certificateAuthority")
+        try:
+            answer = self.cloud.look(self.service, f"{self.path}/certificateAuthority")
+        except (AuthError, NotFound):
+            return None
         chains = (answer.get("managedServerCa") or {}).get("caCerts") or ()
         return "\n".join(pem.strip() for chain in chains for pem in chain.get("certificates") or ()) or None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from module_utils._engine.clock import SystemClock
-from module_utils._engine.errors import Conflict, InvalidRequest
+from module_utils._engine.errors import AuthError, Conflict, InvalidRequest
 from module_utils._engine.plan import plan
 from module_utils._engine.resource import Observed, Operation
 from module_utils._gcp.artifact_registry import Repository
@@ -185,3 +185,19 @@ def test_a_policy_whose_endpoints_are_on_their_way_out_is_tried_again(monkeypatc
     assert isinstance(policy.poll(Operation("o")).error, Conflict)
     fresh = ServiceConnectionPolicy(cloud, "memorystore")
     assert not isinstance(fresh.poll(Operation("o")).error, Conflict), "a creation that fails is not tried for long"
+
+
+def test_a_certificate_authority_that_may_not_be_seen_fails_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = Cloud(Site("gcp", "europe-west3", "ml", "p"), SystemClock())
+    instance = Instance(cloud, "main")
+    assert instance.certificate_authority() is None, "there is no instance"
+    instance.outputs = {"host": "10.0.0.2"}
+    chains = {"managedServerCa": {"caCerts": [{"certificates": ["one\n", "two\n"]}]}}
+    monkeypatch.setattr(cloud, "call", lambda *_, **__: chains)
+    assert instance.certificate_authority() == "one\ntwo"
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AuthError("Permission 'memorystore.instances.getCertificateAuthority' denied", status=403)
+
+    monkeypatch.setattr(cloud, "call", refuse)
+    assert instance.certificate_authority() is None
