@@ -286,8 +286,9 @@ def test_a_name_that_is_still_taken_is_passed_over(site: dict[str, Any], sandbox
     assert acts(made(site, specs())) == {}
 
 
-def test_final_backups_are_named(site: dict[str, Any], google: Google) -> None:
-    wanted = specs(final_snapshot=True)
+@pytest.mark.parametrize("encryption", ["provider", "customer"])
+def test_final_backups_are_named(site: dict[str, Any], google: Google, encryption: str) -> None:
+    wanted = specs(final_snapshot=True, encryption=encryption)
     made(site, wanted)
     gone = made(site, wanted, state="absent", find_orphans=True)
     notes = [entry.note for entry in gone.entries if entry.kind == "gcp.sql.instance"]
@@ -297,6 +298,13 @@ def test_final_backups_are_named(site: dict[str, Any], google: Google) -> None:
     told = {each["id"]: each["kept"] for each in gone.kept or () if each["kind"] == "gcp.sql.backup"}
     assert set(told) == {each["name"] for each in left}
     assert gone.orphans == []
+    keys = [each["name"] for each in gone.kept or () if each["kind"] == "gcp.kms.key"]
+    assert keys == ([f"{BASE}-database"] if encryption == "customer" else []), "the key that they are read with"
+    assert acts(made(site, wanted, state="absent")) == {}
+    back = specs({"name": "back", "encryption": encryption, "restore": {"server": "main"}})
+    made(site, back)
+    assert sorted(servers(google)) == ["back"]
+    assert acts(made(site, back)) == {}
 
 
 def test_no_password_is_shown(site: dict[str, Any], sandbox: Sandbox, google: Google) -> None:

@@ -96,13 +96,24 @@ def test_a_deleted_secret_can_be_brought_back_for_a_while(site: dict[str, Any], 
         api.get(name=f"{PROJECT}/secrets/{TOKEN}").execute()
 
 
-def test_a_value_whose_key_is_gone_is_made_anew(site: dict[str, Any], api: Any) -> None:
+def test_a_key_stays_as_long_as_its_secrets_and_a_value_without_one_is_made_anew(
+    site: dict[str, Any], sandbox: Sandbox, api: Any
+) -> None:
     done(run(site, specs(encryption="customer")))
     key = api.get(name=f"{PROJECT}/secrets/{TOKEN}").execute()["replication"]["userManaged"]["replicas"][0]
     place = f"/locations/{sites.REGIONS['gcp']}/"
     assert place in key["customerManagedEncryption"]["kmsKeyName"]
     before = latest(api, TOKEN)
+    gone = done(run(site, specs(encryption="customer"), state="absent", find_orphans=True))
+    assert gone.orphans == []
+    assert {each["kind"] for each in gone.kept or ()} == {"gcp.secretmanager.secret", "gcp.kms.key"}
+    done(run(site, specs(encryption="customer")))
+    assert latest(api, TOKEN) == before
+
     done(run(site, specs(encryption="customer"), state="absent"))
+    versions = Google(sandbox)("cloudkms").projects().locations().keyRings().cryptoKeys().cryptoKeyVersions()
+    version = f"{key['customerManagedEncryption']['kmsKeyName']}/cryptoKeyVersions/1"
+    versions.destroy(name=version, body={}).execute()
     done(run(site, specs(encryption="customer")))
     assert len(latest(api, TOKEN)) == 40
     assert latest(api, TOKEN) != before

@@ -18,7 +18,7 @@ from .._engine.resource import DONE, Observed, Operation, Recovery, Resource, St
 from .._spec import names
 from .._spec.database import Database
 from .client import Cloud
-from .cloudsql import INSTANCES, SqlResource, holder, instance_path, labels
+from .cloudsql import INSTANCES, SqlResource, holder, instance_path, instances, labels
 from .cloudsql_origins import BACKUPS, backups, backups_of, is_gone, recovery_span, taken
 from .references import last
 from .rest import Request
@@ -174,6 +174,25 @@ def _shown(raw: dict[str, Any]) -> Backup:
         size_gb=round(int(size) / GIB, 3) if size else None,
         expires=datetime.fromisoformat(str(expires).replace("Z", "+00:00")) if expires else None,
     )
+
+
+def needs_key(cloud: Cloud, key: str) -> bool:
+    """Whether there are backups of this key that outlive, or have outlived, their server."""
+    return any(_key(each) == key and _outlives(cloud, each) for each in backups(cloud))
+
+
+def _outlives(cloud: Cloud, backup: dict[str, Any]) -> bool:
+    settings = (instances(cloud).get(str(backup.get("instance"))) or {}).get("settings") or {}
+    return is_gone(cloud, backup) or bool(settings.get("retainBackupsOnDelete"))
+
+
+def kept_keys(cloud: Cloud) -> set[str]:
+    """Keys without which backups that are kept could not be restored."""
+    return {_key(each) for each in backups(cloud) if is_gone(cloud, each)} - {""}
+
+
+def _key(backup: dict[str, Any]) -> str:
+    return str(backup.get("kmsKey") or "").partition("/cryptoKeyVersions/")[0]
 
 
 def kept(cloud: Cloud) -> list[dict[str, str]]:

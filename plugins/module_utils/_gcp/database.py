@@ -22,10 +22,12 @@ from .._spec.sizes import DATABASE_CLASSES
 from .._sql.postgresql import Endpoint, PostgresServer
 from .agents import AgentGrant
 from .client import Cloud
+from .cloudsql import holder
+from .cloudsql_backups import needs_key
 from .cloudsql_contents import SqlDatabase, SqlLogin
 from .cloudsql_fields import at_least
 from .cloudsql_server import FINAL_DAYS, Server
-from .kms import GivenKey, Key
+from .kms import GivenKey, KeepingKey
 from .private_services import connection, port_problem
 from .secrets import SecretVault
 
@@ -295,15 +297,24 @@ class Builder:
         given = spec.gcp.kms_key if spec.gcp.kms_key and f"/locations/{region}/" in spec.gcp.kms_key else None
         name = given or region
         if name not in self.keys:
-            key: Key | GivenKey
+            key: KeepingKey | GivenKey
             if given:
                 key = GivenKey(self.cloud, given)
             else:
                 parts = (_OWN_KEY,) if region == self.site.region else (_OWN_KEY, region)
-                key = Key(self.cloud, names.of(self.site, *parts), names.of(self.site), region)
+                key = KeepingKey(
+                    self.cloud,
+                    names.of(self.site, *parts),
+                    names.of(self.site),
+                    region,
+                    lambda path: self._leaves_backup() or needs_key(self.cloud, path),
+                )
             label = names.of(self.site, _OWN_KEY, f"sqladmin-{len(self.keys) + 1}")
             self.keys[name] = [key, AgentGrant(self.cloud, label, key, "sqladmin")]
         return self.keys[name]
+
+    def _leaves_backup(self) -> bool:
+        return any(server.final_snapshot and holder(self.cloud, server.name) for server in self.spec.servers)
 
     # -- outputs ---------------------------------------------------------------------------------------------------
 

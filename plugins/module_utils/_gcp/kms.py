@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._engine.errors import Conflict, NotFound
@@ -121,6 +121,23 @@ def place_problem(name: str | None, region: str, where: str) -> str:
     if found and found[1] != region:
         return f"{where}: the key is in {found[1]}, and what it shall encrypt is in {region}. Name one that is there."
     return ""
+
+
+class KeepingKey(Key):
+    """A key that stays as long as something that is kept can only be read with it (final backups, deleted secrets).
+
+    needed: whether there is such a thing under the key with this path; asked when the key shall go.
+    """
+
+    stays = "stays as long as something that is kept can only be read with it"
+
+    def __init__(self, cloud: Cloud, name: str, ring: str, location: str, needed: Callable[[str], bool]) -> None:
+        super().__init__(cloud, name, ring, location)
+        self._needed = needed
+
+    @property
+    def lasting(self) -> bool:  # type: ignore[override]  # of this object at this time, not of its kind
+        return self._needed(self.path)
 
 
 class GivenKey(RestResource):

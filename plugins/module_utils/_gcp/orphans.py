@@ -15,7 +15,7 @@ from .._spec import names
 from . import cache_backups, cloudsql, cloudsql_backups, errors, redis_exports
 from .client import Cloud
 from .references import last, tail
-from .secrets import PENDING_SUFFIX, is_deleted, listed
+from .secrets import PENDING_SUFFIX, is_deleted, keys_of, listed
 
 Found = Iterator[tuple[str, str, str, dict[str, str]]]  # kind, id, name, tags
 
@@ -40,6 +40,8 @@ def find(cloud: Cloud, known: set[str]) -> list[dict[str, str]]:
         for kind, identity, name, tags in _tolerant(cloud, look):
             if owner.owns(tags) and identity not in known:
                 result.append({"kind": kind, "id": identity, "name": name})
+    keys = _kept_keys(cloud)
+    result = [{**each, "kept": _READS} if each["id"] in keys else each for each in result]
     kept = [*_kept(cloud), *cloudsql_backups.kept(cloud), *cache_backups.kept(cloud)]
     result += [each for each in kept if each["id"] not in known]
     return sorted(result, key=lambda each: (each["kind"], each["name"]))
@@ -148,6 +150,14 @@ def _of_location(cloud: Cloud, kind: str, service: str, collection: str) -> Foun
 def _databases(cloud: Cloud) -> Found:
     for name, each in cloudsql.instances(cloud).items():
         yield "gcp.sql.instance", cloudsql.instance_path(cloud, name), name, cloudsql.labels(each)
+
+
+_READS = "without it deleted secrets and backups that are kept could not be read"
+
+
+def _kept_keys(cloud: Cloud) -> set[str]:
+    deleted = (each for each in listed(cloud).values() if is_deleted(each))
+    return cloudsql_backups.kept_keys(cloud).union(*(keys_of(each) for each in deleted))
 
 
 def _kept(cloud: Cloud) -> list[dict[str, str]]:

@@ -14,8 +14,8 @@ from .._spec import names
 from .._spec.secret_store import SecretStore
 from .agents import AgentGrant
 from .client import Cloud
-from .kms import GivenKey, Key
-from .secrets import DAY, Secret, SecretVault
+from .kms import GivenKey, KeepingKey
+from .secrets import DAY, Secret, SecretVault, needs_key
 
 _OWN_KEY = "secrets"
 
@@ -62,9 +62,10 @@ def _keys(spec: SecretStore, cloud: Cloud) -> list[Any]:
     """With encryption: customer the key, which must stand where the secrets are, and the grant to use it."""
     if spec.encryption != "customer":
         return []
-    key: Key | GivenKey
+    key: KeepingKey | GivenKey
     if spec.gcp.kms_key:
         key = GivenKey(cloud, spec.gcp.kms_key)
     else:
-        key = Key(cloud, names.of(cloud.site, _OWN_KEY), names.of(cloud.site), cloud.region)
+        own = names.of(cloud.site, _OWN_KEY)
+        key = KeepingKey(cloud, own, names.of(cloud.site), cloud.region, lambda path: needs_key(cloud, path))
     return [key, AgentGrant(cloud, names.of(cloud.site, _OWN_KEY, "secretmanager"), key, "secretmanager")]

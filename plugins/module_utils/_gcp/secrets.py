@@ -52,6 +52,18 @@ def listed(cloud: Cloud) -> dict[str, dict[str, Any]]:
 _LIST = "secretmanager/secrets"
 
 
+def keys_of(raw: dict[str, Any]) -> set[str]:
+    """The keys that a secret is encrypted with."""
+    replication = raw.get("replication") or {}
+    policies = [replication.get("automatic"), *((replication.get("userManaged") or {}).get("replicas") or ())]
+    return {_key(policy) for policy in policies} - {""}
+
+
+def needs_key(cloud: Cloud, key: str) -> bool:
+    """Whether there are secrets of this key: a deleted one can be brought back only with it."""
+    return any(key in keys_of(each) for each in listed(cloud).values())
+
+
 def is_deleted(raw: dict[str, Any]) -> bool:
     return DELETED in (raw.get("labels") or {})
 
