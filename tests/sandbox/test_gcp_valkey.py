@@ -205,6 +205,11 @@ def test_keys_of_ones_own(valkey: Valkey) -> None:
     info = valkey.create(kmsKey=name)["encryptionInfo"]
     assert (info["encryptionType"], info["kmsKeyPrimaryState"]) == ("CUSTOMER_MANAGED_ENCRYPTION", "ENABLED")
     assert info["kmsKeyVersions"] == [f"{name}/cryptoKeyVersions/1"]
+    valkey.well(valkey.call("POST", f"{CACHE}:backup", {"backupId": "first"}))
+    [group] = valkey.call("GET", f"{PARENT}/backupCollections")["backupCollections"]
+    assert group["kmsKey"] == name
+    [backup] = valkey.call("GET", f"{group['name']}/backups")["backups"]
+    assert backup["encryptionInfo"]["kmsKeyVersions"] == info["kmsKeyVersions"]
 
 
 def test_automated_backups_come_daily_and_expire(valkey: Valkey) -> None:

@@ -14,7 +14,7 @@ from ..listing import page
 from ..managed_lro import EMPTY, check_idle
 from ..state import Record, hex_id, uuid, zulu
 from . import settings
-from .model import INSTANCES, NODE_GB, TYPE, Data, collection_of, find_active, region, server, shown
+from .model import INSTANCES, NODE_GB, TYPE, Data, collection_of, encryption, find_active, region, server, shown
 
 _COLLECTIONS = "memorystore.projects.locations.backupCollections"
 _BACKUPS = f"{_COLLECTIONS}.backups"
@@ -56,7 +56,8 @@ def _new(call: Call, data: Data, name: str, moment: datetime, kind: str, kept: i
         "backupType": kind,
         "state": "CREATING",
         "uid": uuid(),
-        "encryptionInfo": {"encryptionType": "GOOGLE_DEFAULT_ENCRYPTION"},
+        "encryptionInfo": encryption(call, data),
+        "#key": data.get("kmsKey"),
         "#instance": data["name"],
         "#snapshot": snapshot,
         "#server": real,
@@ -144,6 +145,7 @@ def _collections(call: Call, place: str) -> dict[str, Data]:
                 "createTime": backup["createTime"],
                 "totalBackupCount": "0",
                 "totalBackupSizeBytes": "0",
+                **({"kmsKey": backup["#key"]} if backup["#key"] else {}),
             },
         )
         entry["totalBackupCount"] = str(int(entry["totalBackupCount"]) + 1)

@@ -64,7 +64,7 @@ def shown(call: Call, data: Data) -> Data:
     """As the API prints it: endpoints only once it stands."""
     full = {key: value for key, value in data.items() if not key.startswith("#")}
     full["nodeConfig"] = {"sizeGb": NODE_GB[data["nodeType"]]}
-    full["encryptionInfo"] = _encryption(call, data)
+    full["encryptionInfo"] = encryption(call, data)
     if not data["#made"]:
         full.pop("endpoints", None)
         return full
@@ -116,7 +116,8 @@ def _connection(data: Data, item: Data) -> Data:
     return {"pscAutoConnection": answer}
 
 
-def _encryption(call: Call, data: Data) -> Data:
+def encryption(call: Call, data: Data) -> Data:
+    """How an instance, and with it its backups, is encrypted."""
     key = data.get("kmsKey")
     if not key:
         return {"encryptionType": "GOOGLE_DEFAULT_ENCRYPTION"}
