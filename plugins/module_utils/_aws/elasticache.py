@@ -13,7 +13,6 @@ from .._engine.plan import Plan
 from .._engine.resource import WATCH, Observed, Operation, Recovery, Resource, Status
 from .._engine.tags import tag_changes
 from .base import AwsResource, Item, as_list
-from .bulk import TAGS
 from .client import Session
 from .elasticache_groups import CacheParameterGroup, CacheSubnetGroup, Release
 from .elasticache_lists import default_version, fits, key_id, listed, nodes_of, numbers, observed_tags, versions
@@ -106,7 +105,7 @@ class ReplicationGroup(AwsResource):
         return {"id": self.arn, "arn": self.arn}
 
     def lists(self) -> Sequence[Hashable]:
-        return (("elasticache", "groups"), ("elasticache", "nodes"), TAGS)
+        return (("elasticache", "groups"), ("elasticache", "nodes"))
 
     def desired(self) -> dict[str, Any]:
         return {
@@ -132,8 +131,9 @@ class ReplicationGroup(AwsResource):
         found = listed(self.session, "groups").get(self.group_id)
         if found is None:
             return None
-        tags = observed_tags(self.session, found["ARN"], self.tags)
         status, reason = _STATUSES.get(found["Status"], Status.PENDING), found["Status"]
+        there = found["Status"] not in ("creating", "deleting")
+        tags = observed_tags(self.session, found["ARN"], self.tags, ask=there)
         if status is Status.FAILED:
             reason = last_event(self.session, self.group_id) or reason
         return Observed(

@@ -50,11 +50,11 @@ def nodes_of(session: Session, group: Mapping[str, Any]) -> list[Item]:
     return [nodes[name] for name in group.get("MemberClusters") or () if name in nodes]
 
 
-def observed_tags(session: Session, arn: str, wanted: Mapping[str, str]) -> dict[str, str] | None:
-    """An object's tags. None while it comes or goes: ElastiCache tells them of available objects only (API reference,
-    ListTagsForResource: InvalidReplicationGroupState)."""
+def observed_tags(session: Session, arn: str, wanted: Mapping[str, str], *, ask: bool = True) -> dict[str, str] | None:
+    """An object's tags. None while it comes or goes, when ElastiCache need not be asked: it tells them of available
+    objects only (API reference, ListTagsForResource: InvalidReplicationGroupState)."""
     tags = tags_in_sync(session, arn, wanted)
-    if tags is not None:
+    if tags is not None or not ask:
         return tags
     try:
         answer = session.call("elasticache", "list_tags_for_resource", ResourceName=arn)
