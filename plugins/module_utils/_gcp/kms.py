@@ -137,7 +137,7 @@ class KeepingKey(Key):
 
     @property
     def lasting(self) -> bool:  # type: ignore[override]  # of this object at this time, not of its kind
-        return self._needed(self.path)
+        return retry_call(lambda: self._needed(self.path), self.cloud.clock)
 
 
 class GivenKey(RestResource):
