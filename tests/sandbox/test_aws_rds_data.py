@@ -288,3 +288,36 @@ def test_without_a_local_server(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         rds.settled("third")
         assert sandbox.control("aws", "GET", "servers") == []
+
+
+@needs_postgres
+def test_a_deleted_instance_comes_back_from_its_retained_backups(rds: Rds) -> None:
+    created = rds.create()
+    rds.aws.wait(lambda: "LatestRestorableTime" in rds.get(), seconds=60)
+    rds.sql("CREATE TABLE kept (id int)")
+    rds.sql("INSERT INTO kept VALUES (1)")
+    rds.client.delete_db_instance(DBInstanceIdentifier="db", SkipFinalSnapshot=True, DeleteAutomatedBackups=False)
+    rds.aws.wait(lambda: rds.client.describe_db_instances()["DBInstances"] == [], seconds=60)
+    (backup,) = rds.client.describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]
+    assert (backup["Status"], backup["DbiResourceId"]) == ("retained", created["DbiResourceId"])
+    rds.client.restore_db_instance_to_point_in_time(
+        SourceDBInstanceAutomatedBackupsArn=backup["DBInstanceAutomatedBackupsArn"],
+        TargetDBInstanceIdentifier="back",
+        UseLatestRestorableTime=True,
+        DBSubnetGroupName="private",
+    )
+    rds.settled("back")
+    assert rds.sql("SELECT id FROM kept", "back") == [(1,)]
+    rds.client.delete_db_instance_automated_backup(DbiResourceId=created["DbiResourceId"])
+    listed = rds.client.describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]
+    assert [item["DBInstanceIdentifier"] for item in listed if item["Status"] == "retained"] == []
+
+
+def test_retained_backups_end_with_their_retention(rds: Rds) -> None:
+    rds.create(BackupRetentionPeriod=2)
+    rds.aws.wait(lambda: "LatestRestorableTime" in rds.get(), seconds=60)
+    rds.client.delete_db_instance(DBInstanceIdentifier="db", SkipFinalSnapshot=True, DeleteAutomatedBackups=False)
+    rds.aws.wait(lambda: rds.client.describe_db_instances()["DBInstances"] == [], seconds=60)
+    assert len(rds.client.describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]) == 1
+    rds.aws.sandbox.advance("aws", 3 * 86400)
+    assert rds.client.describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"] == []

@@ -20,6 +20,7 @@ from .instances import Instances
 from .metrics import Metrics
 from .modifying import Modifications
 from .restores import Restores
+from .retained import AutomatedBackups
 from .snapshots import Snapshots
 from .state import Document
 from .store import Store
@@ -38,6 +39,7 @@ class Rds:
             Changes(builder, Modifications(builder)),
             Snapshots(self.store, checks),
             Restores(builder),
+            AutomatedBackups(self.store),
             SubnetGroups(self.store),
             ParameterGroups(self.store),
             Metrics(self.store),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -168,10 +169,11 @@ class Instances:
             self._store.take(instance, final.lower(), "manual", tags, Phase("creating", "rds.snapshot.create"))
         instance.life.phases.clear()
         phase = self._store.phase(call, "deleting", "rds.instance.delete")
+        latest = self._store.latest_restorable(instance)
+        keep = wanted.get("DeleteAutomatedBackups") is False and latest is not None
         if phase.failure is None:
-            phase.begin = lambda: self._end_server(instance)
-        keep = wanted.get("DeleteAutomatedBackups") is False
-        phase.finish = lambda: self._gone(instance, keep)
+            phase.begin = lambda: self._end_server(instance, keep)
+        phase.finish = lambda: self._gone(instance, latest if keep else None)
         instance.life.enter(self._store.context, phase)
         return {"DBInstance": describe_instance(self._store, instance)}
 
@@ -196,15 +198,17 @@ class Instances:
                 )
 
     @staticmethod
-    def _end_server(instance: Instance) -> Future[Any] | None:
+    def _end_server(instance: Instance, keep: bool) -> Future[Any] | None:
         for replica in instance.replicas:
             # Replicas of a deleted source stand alone.
             if replica.server is not None:
                 replica.server.run(partial(replica.server.engine.promote, replica.server.id))
         server = instance.server
-        return server.run(partial(server.engine.delete, server.id)) if server is not None else None
+        if server is None:
+            return None
+        return server.run(partial(server.engine.retire if keep else server.engine.delete, server.id))
 
-    def _gone(self, instance: Instance, keep_backups: bool) -> None:
+    def _gone(self, instance: Instance, restorable_to: datetime | None) -> None:
         store = self._store
         region = store.regions[instance.region]
         region.instances.pop(instance.name, None)
@@ -215,7 +219,13 @@ class Instances:
             replica.source = None
         if instance.secret is not None:
             store.passwords.remove(instance.region, instance.secret.arn)
-        if not keep_backups:
+        if restorable_to is not None:
+            instance.restorable_to = restorable_to
+            instance.retained_until = store.world.clock.wall() + timedelta(
+                days=instance.document["BackupRetentionPeriod"]
+            )
+            region.retained.append(instance)
+        else:
             for snapshot in store.automated_of(instance):
                 store.remove_snapshot(snapshot)
         store.record(instance, "DB instance deleted", "deletion")

@@ -15,6 +15,7 @@ from .catalog import Version, version_of
 from .describe import describe_instance
 from .errors import invalid_combination, invalid_value, refuse, wrong_state
 from .parameter_values import server_settings
+from .retained import backup_arn
 from .state import Document, Instance, Server, Snapshot
 from .store import Store
 
@@ -158,10 +159,13 @@ class Restores:
         wanted = call.params
         if wanted.get("SourceDBInstanceIdentifier"):
             return self._store.instance(call, wanted["SourceDBInstanceIdentifier"])
-        resource = wanted.get("SourceDbiResourceId")
-        for instance in self._store.region(call.region).instances.values():
-            if instance.document["DbiResourceId"] == resource:
+        resource, backup = wanted.get("SourceDbiResourceId"), wanted.get("SourceDBInstanceAutomatedBackupsArn")
+        living = self._store.region(call.region).instances.values()
+        for instance in (*living, *self._store.retained(call.region)):
+            if instance.document["DbiResourceId"] == resource or backup_arn(self._store, instance) == backup:
                 return instance
+        if backup:
+            raise refuse("DBInstanceAutomatedBackupNotFound", f"The automated backup {backup} was not found.")
         raise refuse("DBInstanceNotFound", f"DBInstance {resource} not found.")
 
     def _recovery(self, source: Instance, instance: Instance, moment: datetime) -> Maker | None:

@@ -1,4 +1,4 @@
-"""Snapshots: made, described, copied, deleted, shared; and the automated backups' list."""
+"""Snapshots: made, described, copied, deleted, shared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..wire import Call
 from .checks import Checks, identifier
 from .describe import describe_snapshot, filtered
 from .errors import invalid_combination, refuse, wrong_state
-from .state import Document, Instance, Snapshot
+from .state import Document, Snapshot
 from .store import Store
 
 SNAPSHOTS_QUOTA = "rds/L-272F1212"
@@ -39,7 +39,6 @@ class Snapshots:
         hooks.replace("rds.DeleteDBSnapshot", self.delete)
         hooks.replace("rds.CopyDBSnapshot", self.copy)
         hooks.replace("rds.DescribeDBSnapshotAttributes", self.attributes)
-        hooks.replace("rds.DescribeDBInstanceAutomatedBackups", self.automated)
 
     def create(self, call: Call) -> Document:
         """CreateDBSnapshot."""
@@ -154,54 +153,3 @@ class Snapshots:
         snapshot = self._store.snapshot(call)
         nobody = [{"AttributeName": "restore", "AttributeValues": []}]
         return {"DBSnapshotAttributesResult": {"DBSnapshotIdentifier": snapshot.name, "DBSnapshotAttributes": nobody}}
-
-    def automated(self, call: Call) -> Document:
-        """DescribeDBInstanceAutomatedBackups: what instances with backups can be restored to."""
-        wanted = call.params
-        found = [
-            self._automated(instance)
-            for instance in self._store.region(call.region).instances.values()
-            if self._store.latest_restorable(instance) is not None
-            and wanted.get("DBInstanceIdentifier", instance.name).lower() == instance.name
-            and wanted.get("DbiResourceId") in (None, instance.document["DbiResourceId"])
-        ]
-        return page(call, found, "DBInstanceAutomatedBackups")
-
-    def _automated(self, instance: Instance) -> Document:
-        of = instance.document
-        document = {
-            key: of.get(key)
-            for key in (
-                "DBInstanceArn",
-                "DbiResourceId",
-                "DBInstanceIdentifier",
-                "AllocatedStorage",
-                "AvailabilityZone",
-                "InstanceCreateTime",
-                "MasterUsername",
-                "Engine",
-                "EngineVersion",
-                "LicenseModel",
-                "Iops",
-                "StorageType",
-                "KmsKeyId",
-                "IAMDatabaseAuthenticationEnabled",
-                "BackupRetentionPeriod",
-                "PreferredBackupWindow",
-            )
-        }
-        backup = of["DbiResourceId"].lower().replace("db-", "ab-")
-        document.update(
-            DBInstanceAutomatedBackupsArn=self._store.arn(instance.region, "auto-backup", backup),
-            Region=instance.region,
-            Encrypted=of["StorageEncrypted"],
-            Status="active",
-            Port=instance.port,
-            VpcId=instance.subnet_group.vpc_id,
-            BackupTarget="region",
-            RestoreWindow={
-                "EarliestTime": instance.first_backup,
-                "LatestTime": self._store.latest_restorable(instance),
-            },
-        )
-        return {key: value for key, value in document.items() if value is not None}

@@ -142,6 +142,9 @@ class Instance:
     next_backup: datetime | None = None
     optimised_at: float = 0.0
     created: bool = False
+    # Deleted with its automated backups kept: for how long, and the last moment that it can be restored to.
+    retained_until: datetime | None = None
+    restorable_to: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -213,6 +216,8 @@ class Region:
     """What RDS holds in a region, by name."""
 
     instances: dict[str, Instance] = field(default_factory=dict)
+    # Deleted instances whose automated backups are kept.
+    retained: list[Instance] = field(default_factory=list)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     subnet_groups: dict[str, SubnetGroup] = field(default_factory=dict)
     parameter_groups: dict[str, ParameterGroup] = field(default_factory=dict)

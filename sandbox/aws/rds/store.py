@@ -84,6 +84,13 @@ class Store:
             region, wanted = wanted.split(":")[3], wanted.rsplit(":", 1)[1]
         return self.region(region).instances.get(wanted.lower())
 
+    def retained(self, region: str) -> list[Instance]:
+        """Deleted instances that can still be restored to a moment, until their retention is over."""
+        now = self.world.clock.wall()
+        found = self.region(region).retained
+        found[:] = [item for item in found if item.retained_until is None or item.retained_until > now]
+        return list(found)
+
     def snapshot(self, call: Call, name: str | None = None) -> Snapshot:
         """The snapshot that the call names, by identifier or ARN."""
         wanted = name or call.params["DBSnapshotIdentifier"]
@@ -257,6 +264,8 @@ class Store:
 
     def latest_restorable(self, instance: Instance) -> datetime | None:
         """The last moment that the instance can be restored to; None without backups."""
+        if instance.restorable_to is not None:
+            return instance.restorable_to
         if instance.document["BackupRetentionPeriod"] == 0 or instance.first_backup is None:
             return None
         behind = timedelta(seconds=self.context.profile.seconds("rds.instance.log_upload"))
