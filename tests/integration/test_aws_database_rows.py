@@ -151,6 +151,22 @@ def test_a_moment_is_restored_beside_the_original_and_takes_its_name(
     assert gone.orphans == []
 
 
+def test_a_server_that_somebody_deleted_comes_back_from_its_retained_backups(site: dict[str, Any], client: Any) -> None:
+    made = run(site, parts(MAIN))
+    settled(client)
+    insert(client, made.outputs, 1)
+    rds = client("rds")
+    rds.delete_db_instance(DBInstanceIdentifier=f"{BASE}-main", SkipFinalSnapshot=True, DeleteAutomatedBackups=False)
+    while rds.describe_db_instances()["DBInstances"]:
+        time.sleep(0.1)
+    (history,) = look(stores(site, MAIN), 60, retry_timeout=10).stores
+    assert (history["exists"], history["within_rpo"]) == (False, True)
+    back = {**MAIN, "name": "back", "restore": {"server": "main"}}
+    restored = run(site, parts(back))
+    assert rows(client, restored.outputs, "back") == [1]
+    assert acts(run(site, parts(back))) == {}
+
+
 def test_a_promotion_is_finished_after_every_kill(site: dict[str, Any], sandbox: Sandbox, client: Any) -> None:
     made = run(site, parts(MAIN))
     settled(client)
