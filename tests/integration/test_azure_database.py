@@ -113,7 +113,6 @@ def test_what_has_grown_by_itself_is_no_drift(site: dict[str, Any], postgres: An
         ({"point_in_time_recovery": False}, "point_in_time_recovery"),
         ({"max_storage_gb": 512}, "max_storage_gb"),
         ({"parameters": {"require_secure_transport": "off"}}, "TLS"),
-        ({"replicas": [{"name": "far", "region": "northeurope"}]}, "northeurope"),
         ({"restore": {"server": "nobody"}}, "no server 'nobody'"),
     ],
 )
@@ -202,6 +201,23 @@ def test_the_right_to_the_vault_is_waited_for_also_by_the_next_run(
     assert acts(planned) == acts(again)
     assert vault(azure).get_secret("signing-key").value
     assert acts(execute(wanted, sites.options())) == {}
+
+
+def test_a_replica_stands_in_another_region_and_goes_with_its_network(
+    site: dict[str, Any], azure: Subscription, postgres: Any
+) -> None:
+    far = {"name": "far", "region": "northeurope"}
+    server = {**MAIN, "users": [], "replicas": [far]}
+    report = run(site, server)
+    name = report.outputs["database"]["servers"]["main"]["replicas"]["far"]["id"].rpartition("/")[2]
+    assert postgres.servers.get(BASE, name).location == "North Europe"
+    peerings = azure.network.virtual_network_peerings.list(BASE, f"{BASE}-northeurope-vnet")
+    assert [item.properties.peering_state for item in peerings] == ["Connected"]
+    assert acts(run(site, server)) == {}
+    gone = {**server, "replicas": [{**far, "state": "absent"}]}
+    assert set(acts(run(site, gone)).values()) == {"delete"}
+    assert [item.name for item in azure.network.virtual_networks.list(BASE)] == [f"{BASE}-vnet"]
+    assert acts(run(site, gone)) == {}
 
 
 def test_a_replica_grows_before_its_primary(site: dict[str, Any], sandbox: Sandbox, postgres: Any) -> None:

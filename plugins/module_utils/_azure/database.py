@@ -13,11 +13,12 @@ from .._engine.resource import Resource
 from .._spec.database import Database, DatabaseServer
 from .._spec.network import Network
 from . import azure_sql, logs
+from .database_abroad import Abroad
 from .database_network import DatabasePlace, place
 from .groups import Groups
 from .kinds_common import ResourceGroup, Workspace
 from .kinds_postgresql import PORT
-from .postgresql import PostgresBuilder, Shown, log_days
+from .postgresql import PostgresBuilder, Shown, abroad_region, log_days
 from .secret_store import Secrets
 
 
@@ -48,14 +49,27 @@ class DatabaseBuilder:
             where = place(self.groups, self.network, self.network_built)
             self.resources += [*where.needs, *where.made]
             workspace = self._workspace(where.group, servers)
+            abroad = Abroad(self.groups, self.network_built, where, self._regions(servers))
+            self.resources += abroad.resources
             for server in servers:
-                self._postgresql(server, where, workspace)
+                self._postgresql(server, where, workspace, abroad)
         self._sql_servers([server for server in self.spec.servers if server.engine == "sqlserver"])
         reach = {name: shown.reach for name, shown in self.shown.items()}
         return Built(self.resources, exports={"reach": reach}, outputs=lambda: {"servers": self._outputs()})
 
-    def _postgresql(self, server: DatabaseServer, where: DatabasePlace, workspace: Workspace) -> None:
-        builder = PostgresBuilder(self.groups, server, where, self.secrets, workspace, reapply=self.reapply)
+    def _regions(self, servers: list[DatabaseServer]) -> dict[str, bool]:
+        """Other regions that replicas stand in, and whether any of them is wanted."""
+        found: dict[str, bool] = {}
+        for server in servers:
+            for replica in server.replicas or ():
+                region = abroad_region(replica, self.session.site)
+                wanted = server.state == replica.state == "present"
+                if region:
+                    found[region] = found.get(region, False) or wanted
+        return found
+
+    def _postgresql(self, server: DatabaseServer, where: DatabasePlace, workspace: Workspace, abroad: Abroad) -> None:
+        builder = PostgresBuilder(self.groups, server, where, self.secrets, workspace, abroad, reapply=self.reapply)
         shown = builder.build()
         self.resources += builder.resources
         if server.state == "present":

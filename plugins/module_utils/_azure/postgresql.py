@@ -12,11 +12,13 @@ from .._engine.credential import unpack
 from .._engine.errors import NotFound
 from .._engine.resource import NotYetKnown, Resource
 from .._spec.database import DatabaseServer, Replica
+from .._spec.site import Site
 from .._spec.sizes import DATABASE_CLASSES, environment_default
 from .._sql.postgresql import Endpoint, PostgresServer
 from .._sql.resources import Connect, PostgresUser
 from . import database_backups, database_offers, encryption, postgresql_words
 from .arm import at
+from .database_abroad import Abroad
 from .database_network import DatabasePlace
 from .groups import Groups
 from .kinds_common import Identity, Workspace
@@ -51,6 +53,7 @@ class PostgresBuilder:
         place: DatabasePlace,
         secrets: Secrets,
         workspace: Workspace,
+        abroad: Abroad,
         *,
         reapply: bool,
     ) -> None:
@@ -60,6 +63,7 @@ class PostgresBuilder:
         self.place = place
         self.secrets = secrets
         self.workspace = workspace
+        self.abroad = abroad
         self.reapply = reapply
         self.present = spec.state == "present"
         self.where = f"database.servers.{spec.name}"
@@ -244,10 +248,13 @@ class PostgresBuilder:
     def _replica(self, replica: Replica, shown: Shown) -> None:
         present = self.present and replica.state == "present"
         if present:
-            postgresql_words.refuse_replica(replica, self.sku, self.site, f"{self.where}.replicas.{replica.name}")
+            postgresql_words.refuse_replica(self.sku, f"{self.where}.replicas.{replica.name}")
+        region = abroad_region(replica, self.site)
+        place = self.abroad.places[region] if region else self.place
 
         def body() -> dict[str, Any]:
             return {
+                "location": region or self.site.region,
                 "sku": dict(self.sku),
                 "properties": {
                     "storage": {
@@ -255,8 +262,8 @@ class PostgresBuilder:
                         "autoGrow": "Enabled" if self.spec.storage_autogrow else "Disabled",
                     },
                     "network": {
-                        "delegatedSubnetResourceId": self.place.subnet.out("id"),
-                        "privateDnsZoneArmResourceId": self.place.zone.out("id"),
+                        "delegatedSubnetResourceId": place.subnet.out("id"),
+                        "privateDnsZoneArmResourceId": place.zone.out("id"),
                     },
                     "replicationRole": "Primary" if replica.promote else "AsyncReplica",
                 },
@@ -270,7 +277,7 @@ class PostgresBuilder:
             source=self.server,
             most=replica.max_lag_seconds,
             lag=lambda path: database_backups.lag(self.session, path),
-            needs=self.place.needs,
+            needs=place.needs,
             lock=self.lock,
             present=present,
         )
@@ -305,3 +312,9 @@ class PostgresBuilder:
 def log_days(environment: str) -> int:
     """A workspace keeps logs for 30 days at least."""
     return max(30, int(environment_default(environment, "log_retention_days")))
+
+
+def abroad_region(replica: Replica, site: Site) -> str:
+    """The region of a replica that is not the site's; empty for one at home."""
+    region = (replica.region or "").replace(" ", "").lower()
+    return "" if region == site.region.lower() else region

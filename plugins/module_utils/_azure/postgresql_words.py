@@ -10,7 +10,7 @@ from typing import Any
 from .._engine.errors import SpecError
 from .._spec import names
 from .._spec.cluster import MaintenanceWindow
-from .._spec.database import DatabaseServer, Replica, Restore
+from .._spec.database import DatabaseServer, Restore
 from .._spec.site import Site
 
 # Sizes of Premium SSD that the service takes, in GiB (Storage, concepts of compute and storage).
@@ -99,12 +99,7 @@ def refuse(spec: DatabaseServer, size: dict[str, str], where: str) -> None:
             raise SpecError(f"{where}.parameters.{name}: TLS is required and cannot be switched off. Remove it.")
 
 
-def refuse_replica(replica: Replica, size: dict[str, str], site: Site, where: str) -> None:
+def refuse_replica(size: dict[str, str], where: str) -> None:
     """What a read replica cannot be."""
     if size["tier"] == "Burstable":
         raise SpecError(f"{where}: servers of the Burstable tier have no read replicas. Choose a larger size.")
-    if replica.region and replica.region.lower() != site.region.lower():
-        raise SpecError(
-            f"{where}.region: a replica of a private server needs a delegated subnet in {replica.region}, and this "
-            f"site's network lies in {site.region}. Leave it out, or make a site there and restore into it."
-        )

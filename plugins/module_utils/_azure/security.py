@@ -20,11 +20,11 @@ _SERVICES = (443, 1433, 10000)
 
 
 def data_rules(addresses: Addresses, ports: Sequence[int]) -> list[dict[str, Any]]:
-    """Of the subnet that database servers stand in."""
-    own = str(addresses.data(0))
+    """Of a subnet that database servers stand in: at home, or with replicas in another region."""
+    servers = [str(addresses.data(0)), str(addresses.managed_services)]
     return [
         _allow("allow-platform", 100, [str(addresses.nodes), str(addresses.pods)], ports),
-        _allow("allow-replication", 110, [own], ports),
+        _allow("allow-replication", 110, servers, ports),
         _deny("deny-network", 4000),
     ]
 

@@ -105,7 +105,6 @@ def test_a_network_that_is_closed_to_databases_is_refused() -> None:
         ({"azure": AzureDatabase(geo_redundant_backup=True), "encryption": "customer"}, "second key"),
         ({"parameters": {"require_secure_transport": "off"}}, "TLS is required"),
         ({"azure": AzureDatabase(sku="D4s")}, "no size of a flexible server"),
-        ({"replicas": (Replica("far", region="northeurope"),)}, "northeurope"),
         ({"replicas": (Replica("copy"),), "azure": AzureDatabase(sku="Standard_B2s")}, "no read replicas"),
     ],
 )
@@ -318,3 +317,25 @@ def sized(name: str, size: str, disk: int) -> dict[str, Any]:
 def test_which_replicas_grow_before_their_primary(replica: tuple[str, int], body: dict[str, Any], first: bool) -> None:
     primary = sized("/p", "Standard_D2ds_v5", 128)
     assert kinds_postgresql._smaller(sized("/r", *replica), primary, body) is first
+
+
+def test_a_replica_abroad_stands_in_a_peered_network_of_its_own() -> None:
+    far, farther = Replica("far", region="North Europe"), Replica("farther", region="uksouth", state="absent")
+    built = databases(DatabaseServer("main", replicas=(far, farther)))
+    vnet = one(built, "azure.network.vnet", "northeurope")
+    assert vnet.desired()["location"] == "northeurope"
+    assert {peering.name for peering in built.resources if peering.kind == "azure.network.peering"} >= {
+        f"{vnet.name}/home",
+        "ml-platform-azure-dev-vnet/northeurope",
+    }
+    replica = next(item for item in built.resources if item.name == "far")
+    assert replica.desired()["location"] == "northeurope"
+    assert replica.desired()["properties"]["network"]["delegatedSubnetResourceId"].startswith(vnet.path)
+    assert one(built, "azure.network.vnet", "uksouth").present is False
+    alone = databases(DatabaseServer("main", replicas=(farther,)))
+    same = one(alone, "azure.network.vnet", "uksouth").desired()["properties"]
+    assert one(built, "azure.network.vnet", "uksouth").desired()["properties"] == same
+    subnet = "/subscriptions/s/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/v/subnets/nodes"
+    existing = Network(addresses={"azure-dev": "1"}, azure=AzureNetwork(existing_subnet_id=subnet))
+    with pytest.raises(SpecError, match="existing network is not changed"):
+        databases(DatabaseServer("main", replicas=(far,)), network=existing)
