@@ -261,9 +261,16 @@ class EcrRepository(AwsResource):
             self.session.call("ecr", "delete_repository_policy", repositoryName=self.repository)
 
     def check_delete(self, observed: Observed) -> str:
-        if self.force or not self._call("list_images", repositoryName=self.repository, maxResults=1).get("imageIds"):
+        if self.force:
             return ""
-        return f"the repository {self.repository} is not empty. Set force: true to delete it with the images in it."
+        held = self._call("list_images", repositoryName=self.repository, maxResults=1).get("imageIds")
+        if not held:
+            return ""
+        image = held[0].get("imageTag") or held[0].get("imageDigest")
+        return (
+            f"the repository {self.repository} is not empty (it holds the image {image!r}). Delete its images, or set "
+            "force: true to delete it with all that it holds."
+        )
 
     def delete(self, observed: Observed) -> Operation:
         self.session.call("ecr", "delete_repository", repositoryName=self.repository, force=self.force)

@@ -53,13 +53,11 @@ def databases_there(session: Session, arns: list[str]) -> set[str]:
 def kept(session: Session, arn: str) -> str:
     """Why an object stays on purpose, or an empty string."""
     service, sort = arn.split(":")[2], arn.split(":")[5]
-    if service == "elasticache" and sort == "snapshot":
-        return "a snapshot stays until somebody deletes it"
     if service == "kms" and arn in {item.get("KmsKeyId") for item in kept_snapshots(session)}:
         return "snapshots of databases that stay can only be read with it"
     if service == "kms" and arn.rpartition("/")[2] in map(key_id, kept_copies(session)):
         return "snapshots of caches that stay can only be read with it"
-    if service == "rds" and sort == "snapshot":
+    if service in ("rds", "elasticache") and sort == "snapshot":
         final = "-final-" in arn
         return f"a {'final snapshot' if final else 'backup'} stays until somebody deletes it"
     return ""
