@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import boto3
 import pytest
 from module_utils._engine.errors import SpecError
 
@@ -256,3 +257,34 @@ def test_sql_server_with_what_it_can(site: dict[str, Any], sandbox: Sandbox, cli
     assert done.outputs["database"]["servers"]["legacy"]["port"] == 1433
     mark = seen(sandbox)
     assert (acts(run(site, wanted)), writes(sandbox, mark)) == ({}, [])
+
+
+def test_a_replica_in_another_region(site: dict[str, Any], sandbox: Sandbox) -> None:
+    far = boto3.Session(region_name="eu-west-1")
+    ec2, rds = (far.client(name, endpoint_url=sandbox.url("aws")) for name in ("ec2", "rds"))
+    vpc = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.99.{index}.0/24", AvailabilityZone=f"eu-west-1{zone}")["Subnet"]
+        for index, zone in enumerate("ab")
+    ]
+    ids = [subnet["SubnetId"] for subnet in subnets]
+    rds.create_db_subnet_group(DBSubnetGroupName="far", DBSubnetGroupDescription="far", SubnetIds=ids)
+    group = ec2.create_security_group(VpcId=vpc, GroupName="far", Description="far")["GroupId"]
+    place = {"subnet_group": "far", "security_group_ids": [group]}
+    server = {**MAIN, "replicas": [{"name": "main-far", "region": "eu-west-1", "aws": place}]}
+    done = run(site, parts(server))
+    (found,) = rds.describe_db_instances()["DBInstances"]
+    assert (found["DBInstanceIdentifier"], found["StorageEncrypted"]) == (f"{BASE}-main-far", True)
+    assert found["DBSubnetGroup"]["DBSubnetGroupName"] == "far"
+    source = done.outputs["database"]["servers"]["main"]
+    assert found["ReadReplicaSourceDBInstanceIdentifier"] == source["id"]
+    assert source["replicas"]["main-far"]["id"] == found["DBInstanceArn"]
+    mark = seen(sandbox)
+    assert (acts(run(site, parts(server))), writes(sandbox, mark)) == ({}, [])
+    bigger = parts({**server, "size": "medium"})
+    assert acts(run(site, bigger)) == {
+        f"aws.rds.instance {BASE}-main": "update",
+        f"aws.rds.read_replica {BASE}-main-far": "update",
+    }
+    run(site, bigger, state="absent")
+    assert rds.describe_db_instances()["DBInstances"] == []
