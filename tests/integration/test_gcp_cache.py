@@ -304,6 +304,26 @@ def test_a_key_of_ones_own(site: dict[str, Any], redis: Any) -> None:
     assert done(run(site, spec, state="absent", find_orphans=True)).orphans == []
 
 
+def test_the_key_of_a_final_backup_stays_with_it(site: dict[str, Any], google: Google) -> None:
+    spec = cache({"name": "main", "encryption": "customer", "final_snapshot": True})
+    done(run(site, spec))
+    gone = done(run(site, spec, state="absent", find_orphans=True))
+    assert gone.orphans == []
+    assert {each["kind"] for each in gone.kept} == {"gcp.memorystore.backup", "gcp.kms.key"}
+    keys = google("cloudkms").projects().locations().keyRings().cryptoKeys()
+    found = keys.get(name=f"{PARENT}/keyRings/{BASE}/cryptoKeys/{BASE}-cache").execute()
+    assert found["primary"]["state"] == "ENABLED"
+    assert acts(done(run(site, spec, state="absent"))) == {}
+
+
+def test_a_key_goes_when_only_redis_was_encrypted_with_it(site: dict[str, Any], google: Google) -> None:
+    """Memorystore for Valkey is not even switched on."""
+    spec = cache({**BOTH[1], "encryption": "customer"}, **OPEN)
+    done(run(site, spec))
+    gone = done(run(site, spec, state="absent", find_orphans=True))
+    assert (gone.orphans, [each["kind"] for each in gone.kept]) == ([], ["gcp.secretmanager.secret"])
+
+
 def test_disruption_is_guarded_in_prod(site: dict[str, Any]) -> None:
     prod = {**site, "environment": "prod", "site": "gcp-dev"}
     done(run(prod, cache({"name": "main"})))

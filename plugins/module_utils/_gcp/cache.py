@@ -9,15 +9,16 @@ from typing import Any
 
 from .._engine.capability import Built
 from .._engine.resource import Resource
+from .._engine.retry import retry_call
 from .._spec import names
 from .._spec.cache import Cache, CacheInstance
 from .._spec.site import check
 from .agents import AgentGrant
 from .cache_bodies import REDIS_TLS_PORT, is_redis, problems, redis_body, valkey_body
 from .client import Cloud
-from .kms import GivenKey, Key, place_problem
+from .kms import GivenKey, KeepingKey, place_problem
 from .memorystore import Instance
-from .memorystore_backups import KeptInstance
+from .memorystore_backups import KeptInstance, needs_key
 from .memorystore_redis import AuthString, RedisInstance
 from .private_services import connection, port_problem
 from .service_policies import MEMORYSTORE, GivenPolicy, ServiceConnectionPolicy
@@ -55,7 +56,7 @@ class Builder:
         self.cloud = cloud
         self.network = network_built.exports["network"]
         self.vault = secrets_built.exports["vault"]
-        self.keys: dict[str, Key | GivenKey] = {}
+        self.keys: dict[str, KeepingKey | GivenKey] = {}
         self.grants: dict[tuple[str, str], AgentGrant] = {}
         self.instances: dict[str, Instance | RedisInstance] = {}
         self.places: dict[str, Resource] = {}
@@ -142,13 +143,24 @@ class Builder:
             return "", []
         site, name = self.cloud.site, item.gcp.kms_key or ""
         if name not in self.keys:
-            own = Key(self.cloud, names.of(site, _OWN_KEY), names.of(site), self.cloud.region)
+            own = KeepingKey(
+                self.cloud,
+                names.of(site, _OWN_KEY),
+                names.of(site),
+                self.cloud.region,
+                lambda path: self._leaves_backup() or needs_key(self.cloud, path),
+            )
             self.keys[name] = GivenKey(self.cloud, name) if name else own
         key = self.keys[name]
         if (name, service) not in self.grants:
             label = names.of(site, _OWN_KEY, service, *([f"{len(self.grants)}"] if name else []))
             self.grants[name, service] = AgentGrant(self.cloud, label, key, service)
         return key.path, [key, self.grants[name, service]]
+
+    def _leaves_backup(self) -> bool:
+        """Whether an instance is there that leaves a final backup behind when it goes."""
+        kept = [each for each in self.instances.values() if isinstance(each, KeptInstance)]
+        return any(retry_call(each.fetch, self.cloud.clock) is not None for each in kept)
 
     def _outputs(self) -> dict[str, Any]:
         found = {}

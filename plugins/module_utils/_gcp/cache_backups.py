@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from .._engine.backups import History
 from .._engine.capability import Built
@@ -22,6 +22,8 @@ from .memorystore import Instance
 from .memorystore_backups import ValkeyBackup, backups_in, collections
 from .memorystore_redis import RedisInstance
 from .redis_exports import RedisExport, exports
+
+T = TypeVar("T")
 
 
 def needed(spec: Cache) -> set[str]:
@@ -87,7 +89,7 @@ def kept(cloud: Cloud) -> list[dict[str, str]]:
     return [each for look in (_left, redis_exports.kept) for each in _tolerant(cloud, look)]
 
 
-def _tolerant(cloud: Cloud, look: Callable[[Cloud], list[dict[str, str]]]) -> list[dict[str, str]]:
+def _tolerant(cloud: Cloud, look: Callable[[Cloud], list[T]]) -> list[T]:
     """A service that is off holds nothing."""
     try:
         return retry_call(lambda: look(cloud), cloud.clock)
@@ -98,9 +100,22 @@ def _tolerant(cloud: Cloud, look: Callable[[Cloud], list[dict[str, str]]]) -> li
 
 
 def _left(cloud: Cloud) -> list[dict[str, str]]:
+    return [_entry(each, raw) for each in _left_groups(cloud) for raw in backups_in(cloud, each["name"])]
+
+
+def _left_groups(cloud: Cloud) -> list[dict[str, Any]]:
+    """Collections of caches that do not exist any more."""
     present = {each["name"].rpartition("/")[2] for each in _instances(cloud)}
-    left = [each for each in collections(cloud) if _ours(cloud, _instance(each)) and _instance(each) not in present]
-    return [_entry(each, raw) for each in left for raw in backups_in(cloud, each["name"])]
+    return [each for each in collections(cloud) if _ours(cloud, _instance(each)) and _instance(each) not in present]
+
+
+def kept_keys(cloud: Cloud) -> set[str]:
+    """Keys without which backups that are kept could not be read."""
+
+    def look(cloud: Cloud) -> list[str]:
+        return [str(each["kmsKey"]) for each in _left_groups(cloud) if each.get("kmsKey")]
+
+    return set(_tolerant(cloud, look))
 
 
 def _instances(cloud: Cloud) -> list[dict[str, Any]]:

@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .._engine.backups import Backup
-from .._engine.errors import NotFound
+from .._engine.errors import AuthError, NotFound
 from .._engine.resource import Observed, Operation, Progress, Recovery, State, Status
 from .._engine.retry import retry_call
+from . import errors
 from .client import Cloud
 from .memorystore import Instance
-from .references import FIXED_REFERENCE, ProtoFields, last, tail
+from .references import FIXED_REFERENCE, ProtoFields, last, same_reference, tail
 from .rest import Request, RestResource, Style
 
 FINAL = re.compile(r"final-\d{8}-\d{6}")  # a label that people choose may begin like it
@@ -42,6 +43,21 @@ def backups_in(cloud: Cloud, path: str) -> list[dict[str, Any]]:
         return list(cloud.pages("memorystore", f"{path}/backups", "backups"))
     except NotFound:
         return []
+
+
+def needs_key(cloud: Cloud, key: str) -> bool:
+    """Whether there are backups that can be read with this key only."""
+
+    def look() -> bool:
+        own = [each["name"] for each in collections(cloud) if same_reference(key, each.get("kmsKey"))]
+        return any(backups_in(cloud, path) for path in own)
+
+    try:
+        return retry_call(look, cloud.clock)
+    except AuthError as error:
+        if error.code != errors.SERVICE_DISABLED:
+            raise
+        return False  # a service that is off holds nothing
 
 
 def shown(raw: dict[str, Any]) -> Backup:

@@ -157,7 +157,8 @@ _READS = "without it deleted secrets and backups that are kept could not be read
 
 def _kept_keys(cloud: Cloud) -> set[str]:
     deleted = (each for each in listed(cloud).values() if is_deleted(each))
-    return cloudsql_backups.kept_keys(cloud).union(*(keys_of(each) for each in deleted))
+    backups = cloudsql_backups.kept_keys(cloud) | cache_backups.kept_keys(cloud)
+    return backups.union(*(keys_of(each) for each in deleted))
 
 
 def _kept(cloud: Cloud) -> list[dict[str, str]]:
