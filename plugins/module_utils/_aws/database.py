@@ -215,7 +215,7 @@ class _Builder:
             parameter_group=group,
             encrypted_by=self._key_of(server),
             secret_encrypted_by=self.secrets.exports.get("key"),
-            needs=[*self._log_groups(server, name), *([place] if own else [])],
+            needs=[*self._log_groups(server, name, present), *([place] if own else [])],
             origin=origin,
             final_snapshot=bool(server.final_snapshot),
             extra_tags=_tags(server, origin),
@@ -254,8 +254,9 @@ class _Builder:
         keeps."""
         return server.engine == "postgresql" and bool(server.replicas)
 
-    def _log_groups(self, server: DatabaseServer, name: str) -> list[LogGroup]:
-        present = server.state == "present" and bool(server.log_exports)
+    def _log_groups(self, server: DatabaseServer, name: str, present: bool) -> list[LogGroup]:
+        """Made before RDS would, which makes them without a retention and leaves them behind."""
+        present = present and bool(server.log_exports)
         days = int(environment_default(self.session.site.environment, "log_retention_days"))
         groups = [LogGroup(self.session, group, days, present=present) for group in log_groups(server, name)]
         self.resources += groups
@@ -270,18 +271,22 @@ class _Builder:
         abroad = replica.region not in (None, site.region)
         settings = {name: value for name, value in settings_of(server).items() if name in _OF_REPLICAS}
         settings["DBInstanceClass"] = class_of(server)
+        name, present = identifier(self.session, replica.name), server.state == "present" and replica.state == "present"
+        if abroad:
+            settings["EnabledCloudwatchLogsExports"] = []  # the site keeps no log groups in other regions
+        logs = [] if abroad else self._log_groups(server, name, present)
         placement = {
             "DBSubnetGroupName": replica.aws.subnet_group,
             "VpcSecurityGroupIds": list(replica.aws.security_group_ids or ()),
         }
         return ReadReplica(
             self.session,
-            identifier(self.session, replica.name),
+            name,
             settings,
             built.instance,
             promote=replica.promote,
             max_lag_seconds=replica.max_lag_seconds,
-            needs=(built.admin,),
+            needs=(built.admin, *logs),
             key_arn=replica.aws.encryption_key_arn,
             placement=placement if abroad else None,
             security_groups=[] if abroad else [self.tiers[server.engine].group],
@@ -289,7 +294,7 @@ class _Builder:
             final_snapshot=bool(server.final_snapshot),
             region=replica.region if abroad else None,
             extra_tags={SERVER_TAG: replica.name},
-            present=server.state == "present" and replica.state == "present",
+            present=present,
         )
 
     def _contents(self, built: _Server) -> None:

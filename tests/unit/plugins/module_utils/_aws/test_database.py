@@ -152,6 +152,21 @@ def test_with_replicas_the_password_is_ours() -> None:
     assert replica.source is instance
 
 
+def test_logs_of_replicas_have_a_place_too_where_the_site_is() -> None:
+    far = {"subnet_group": "far", "security_group_ids": ["sg-1"]}
+    replicas = [{"name": "near"}, {"name": "far", "region": "us-east-1", "aws": far}]
+    made = built({"name": "main", "log_exports": True, "replicas": replicas})
+    assert present(made, "aws.logs.log_group") == [
+        f"/aws/rds/instance/ml-aws-dev-{name}/{sort}" for name in ("main", "near") for sort in ("postgresql", "upgrade")
+    ]
+    exported = {
+        item.name: item.settings["EnabledCloudwatchLogsExports"]
+        for item in made.resources
+        if isinstance(item, ReadReplica)
+    }
+    assert exported == {"ml-aws-dev-near": ["postgresql", "upgrade"], "ml-aws-dev-far": []}
+
+
 def test_a_port_that_nobody_can_reach_is_refused() -> None:
     with pytest.raises(SpecError, match="1433"):
         built({"name": "main", "engine": "sqlserver"})
