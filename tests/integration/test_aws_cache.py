@@ -222,3 +222,29 @@ def test_what_the_network_and_the_quota_do_not_allow_is_refused(site: dict[str, 
     sandbox.set_quotas("aws", {"elasticache/L-DFE45DF3": 3})
     with pytest.raises(SpecError, match=r"ElastiCache nodes in us-east-1: the plan adds 4, 0 are in use"):
         run(site, caches(SESSIONS, {**SESSIONS, "name": "features"}))
+
+
+def test_a_cache_in_a_network_of_the_user_s(site: dict[str, Any], sandbox: Sandbox, client: Any) -> None:
+    ec2 = client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+    cidrs = ["10.99.0.0/24", "10.99.1.0/24"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=f"us-east-1{zone}")["Subnet"]["SubnetId"]
+        for cidr, zone in zip(cidrs, "ab", strict=True)
+    ]
+    spec = caches()
+    spec["network"] = {"aws": {"existing_vpc_id": vpc, "existing_private_subnet_ids": subnets}}
+    planned = run(site, spec, check=True)
+    made = acts(run(site, spec))
+    assert made == acts(planned)
+    assert f"aws.ec2.security_group {BASE}-cache" in made
+    again = run(site, spec, find_orphans=True)
+    assert (acts(again), again.orphans) == ({}, [])
+    (group,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"{BASE}-cache"]}])[
+        "SecurityGroups"
+    ]
+    ranges = [item["CidrIp"] for rule in group["IpPermissions"] for item in rule["IpRanges"]]
+    assert (sorted(ranges), group["IpPermissionsEgress"]) == (cidrs, [])
+    gone = run(site, spec, state="absent", find_orphans=True)
+    assert gone.orphans == []
+    assert [item["VpcId"] for item in ec2.describe_vpcs()["Vpcs"]].count(vpc) == 1
