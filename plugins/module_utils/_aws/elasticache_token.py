@@ -33,14 +33,14 @@ class AuthToken(Credential):
     def __init__(self, group: ReplicationGroup, vault: SecretVault, place: Resource, **kwargs: Any) -> None:
         super().__init__(group.name, vault, place, [group], **kwargs)
         self.group, self.session = group, group.session
-        self._asked_at = 0.0
+        self._asked_at, self._begun = 0.0, False
 
     def give(self, password: str) -> Operation:
         if self._written() is None or self._taken():
             # The current token is in use already; the pending one was taken by a run that died before it could say so.
             # A token that is added once more would shut the other one out.
             return DONE
-        self._asked_at = self.session.clock.now()
+        self._asked_at, self._begun = self.session.clock.now(), False
         self.session.call(
             "elasticache",
             "modify_replication_group",
@@ -54,10 +54,11 @@ class AuthToken(Credential):
     def follow(self, operation: Operation) -> Progress:
         found = self._look()
         if found["Status"] != "available" or (found.get("PendingModifiedValues") or {}).get("AuthTokenStatus"):
+            self._begun = True
             return Progress(State.RUNNING, found["Status"])
         if self._taken():
             return Progress(State.DONE)
-        if self.session.clock.now() - self._asked_at < _SHOWS_AFTER:
+        if not self._begun and self.session.clock.now() - self._asked_at < _SHOWS_AFTER:
             return Progress(State.RUNNING, "accepted")
         said = last_event(self.session, self.group.group_id)
         return Progress(State.FAILED, f"ElastiCache did not take the new AUTH token. {said}".rstrip())
