@@ -9,8 +9,8 @@ from .authorization import Attributes, Authorizer, covers
 from .catalogue import Resource
 from .errors import forbidden, not_found
 from .kinds.base import at
+from .kinds.core import ROOT_CA
 from .metadata import generated_name
-from .namespaces import ROOT_CA
 from .options import WriteOptions
 from .quantities import parse
 from .store import Body

@@ -139,8 +139,12 @@ class Api:
                 return dump(self._table(call, [stored], meta))
             return self.registry.shown(call.resource, stored).raw
 
+        def served() -> bool:
+            one = call.resource
+            return self.cluster.catalogue.get(one.group, one.version, one.plural) is not None
+
         options = list_options(call.request.query)
-        watch = Watch(self.registry.store, call.resource, call.info.namespace, options, show)
+        watch = Watch(self.registry.store, call.resource, call.info.namespace, options, show, served)
         return await watch.stream(call.request)
 
     async def _create(self, call: Call) -> web.StreamResponse:

@@ -33,7 +33,6 @@ class Resource:
     generation: bool = True  # whether a change of the spec counts up metadata.generation
     scale: dict[str, str] | None = field(default=None, compare=False)
     custom: dict[str, Any] | None = field(default=None, repr=False, compare=False)  # the CRD's entry of this version
-    shared_with: str = ""  # the id under which objects are stored when another group shows the same ones
 
     @property
     def api_version(self) -> str:
@@ -47,17 +46,13 @@ class Resource:
 
     @property
     def storage(self) -> str:
-        """Under which id objects are kept."""
-        return self.shared_with or self.id
+        """Under which id objects are kept: all versions show the same ones."""
+        return self.id
 
     @property
     def has_status(self) -> bool:
         """Whether status is written through its own subresource alone."""
         return "status" in self.subresources
-
-    def with_group(self, kind: str = "") -> str:
-        """``Deployment.apps``."""
-        return f"{kind or self.kind}.{self.group}" if self.group else kind or self.kind
 
 
 # group/version, plural, kind, n(amespaced) or c(luster), short names, subresources, categories
@@ -210,18 +205,9 @@ class Catalogue:
         group, _, version = api_version.rpartition("/")
         return self._by_kind.get((group, version, kind))
 
-    def by_id(self, resource_id: str) -> Resource:
-        """The storage version of ``deployments.apps``."""
-        found = [one for one in self if one.id == resource_id]
-        return next((one for one in found if one.storage_version in ("", one.version)), found[0])
-
     def stored(self) -> list[Resource]:
         """Each kind that holds objects once, in its storage version."""
-        return [
-            one
-            for one in self
-            if not one.shared_with and "list" in one.verbs and one.storage_version in ("", one.version)
-        ]
+        return [one for one in self if "list" in one.verbs and one.storage_version in ("", one.version)]
 
     def of_storage(self, storage: str) -> Resource | None:
         """The resource of stored objects."""

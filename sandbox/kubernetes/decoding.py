@@ -40,10 +40,6 @@ class Mismatch(Exception):
     """A value of the wrong type; the text is Go's."""
 
 
-class Repeated(Exception):
-    """Keys that are there twice."""
-
-
 def parse_body(data: bytes, media_type: str = "application/json") -> tuple[Any, list[str]]:
     """JSON or YAML as plain data, and the paths of keys that are there twice (the last one wins)."""
     if not data.strip():

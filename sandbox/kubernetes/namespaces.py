@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .identity import MASTERS, UserInfo
+from .kinds.core import ROOT_CA
 from .metadata import timestamp
 from .options import DeleteOptions, WriteOptions
 from .store import Body
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 _CONTROLLER = UserInfo("system:serviceaccount:kube-system:namespace-controller", groups=(MASTERS,))
 _MANAGER = "kube-controller-manager"
 _FINALIZER = "kubernetes"
-ROOT_CA = "kube-root-ca.crt"
 
 
 class Namespaces:

@@ -10,7 +10,6 @@ from .catalogue import Catalogue, Resource
 from .store import dump
 
 _V2, _V3 = "#/definitions/", "#/components/schemas/"
-_EXTENSION = "x-kubernetes-"
 _INT_OR_STRING = {"type": "string", "format": "int-or-string"}
 _QUERY = {
     "list": ("allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion", "watch"),

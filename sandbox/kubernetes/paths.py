@@ -13,7 +13,6 @@ from .openapi import OpenApi
 from .store import dump
 
 _HEALTH = ("/healthz", "/livez", "/readyz")
-_OPENAPI_V2 = "application/json"
 _PROTOBUF_ONLY = "application/com.github.proto-openapi.spec.v2"
 
 

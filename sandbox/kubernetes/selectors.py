@@ -121,9 +121,6 @@ SELECTABLE: dict[str, dict[str, str]] = {
         ],
         "",
     ),
-    "events.events.k8s.io": dict.fromkeys(
-        ["regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "reason", "type"], ""
-    ),
     "namespaces": {"status.phase": ""},
     "nodes": {"spec.unschedulable": "false"},
     "secrets": {"type": ""},

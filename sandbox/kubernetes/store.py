@@ -123,10 +123,6 @@ class Store:
         self._record(storage, Change("DELETED", self.revision, key, last, before))
         return last
 
-    def drop(self, storage: str) -> None:
-        """Forget a resource that is no longer served."""
-        self._shelves.pop(storage, None)
-
     def count(self, storage: str) -> int:
         """How many objects there are."""
         return len(self._shelf(storage).objects)

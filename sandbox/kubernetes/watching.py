@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from .catalogue import Resource
+from .catalogue import CRD, Resource
 from .errors import ApiError, Cause, gone, invalid
 from .listing import Selects, selects
 from .options import ListOptions, revision
@@ -18,26 +18,24 @@ from .store import Change, Compacted, Store, Stored, dump
 _BOOKMARK_SECONDS = 60.0
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 Show = Callable[[Stored], bytes]
+Served = Callable[[], bool]  # whether there still is such a resource
 
 
 class Watch:
     """One watch on one resource, possibly of one namespace."""
 
-    def __init__(self, store: Store, resource: Resource, namespace: str, options: ListOptions, show: Show) -> None:
+    def __init__(
+        self, store: Store, resource: Resource, namespace: str, options: ListOptions, show: Show, served: Served
+    ) -> None:
         self.store, self.resource, self.namespace, self.options = store, resource, namespace, options
         self._show = show
+        self._served = served
         self._selects: Selects | None = selects(resource, options)
         self._changed = asyncio.Event()
-        self._ended = False
         self._position = 0
         if options.initial_events is not None and options.match != "NotOlderThan":
             detail = "resourceVersionMatch is required when sendInitialEvents is set"
             raise invalid("ListOptions", "meta.k8s.io", "", [_forbidden("sendInitialEvents", detail)])
-
-    def end(self) -> None:
-        """The resource is no longer served."""
-        self._ended = True
-        self._changed.set()
 
     async def stream(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer until the timeout of the request is over or the client is gone."""
@@ -66,7 +64,7 @@ class Watch:
         if first:
             await response.write(b"".join(first))
         bookmark_at = loop.time() + _BOOKMARK_SECONDS
-        while not self._ended and (left := deadline - loop.time()) > 0:
+        while self._served() and (left := deadline - loop.time()) > 0:
             self._changed.clear()
             try:
                 lines = self._following()
@@ -80,11 +78,13 @@ class Watch:
                 await response.write(self._bookmark())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), min(left, max(0.0, bookmark_at - loop.time()) or left))
-        if self.options.bookmarks and not self._ended:
+        if not self._served():
+            await response.write(b"".join(self._following()))
+        elif self.options.bookmarks:
             await response.write(self._bookmark())
 
     def _on_change(self, storage: str, change: Change) -> None:
-        if storage == self.resource.storage:
+        if storage in (self.resource.storage, CRD):
             self._changed.set()
 
     def _first(self) -> list[bytes]:

@@ -123,6 +123,10 @@ def test_a_namespace_comes_with_what_it_needs(cluster: Running, namespace: str) 
     eventually(lambda: not _gone(cluster, f"/api/v1/namespaces/{namespace}/serviceaccounts/default"))
     ca = cluster.get(f"{_maps(namespace)}/kube-root-ca.crt")["data"]["ca.crt"]
     assert ca.encode() == cluster.server.ca_pem
+    account = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
+    uid = cluster.get(account)["metadata"]["uid"]
+    cluster.request("DELETE", account)
+    eventually(lambda: not _gone(cluster, account) and cluster.get(account)["metadata"]["uid"] != uid)
 
 
 def test_a_namespace_is_emptied_before_it_goes(cluster: Running, namespace: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalogue import Resource
 from ..decoding import Decoder, Mismatch, mismatch_error, strict_error
-from ..errors import IMMUTABLE, ApiError, Cause, bad_value, required
+from ..errors import IMMUTABLE, Cause, bad_value, required
 from ..options import WriteOptions
 from ..schemas import Schema
 from ..store import Key, Stored
@@ -67,10 +67,6 @@ class Kind:
     def validate_update(self, new: Body, old: Body, registry: Registry) -> list[Cause]:
         """What may not change."""
         return unchanged(new, old, self.immutable)
-
-    def scale_problem(self, body: Body) -> ApiError | None:
-        """Why an object cannot be scaled."""
-        return None
 
     # --- what follows ---------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from .base import Body, Kind, at, unchanged
 if TYPE_CHECKING:
     from ..registry import Registry
 
+ROOT_CA = "kube-root-ca.crt"
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 _SECRET_KEYS = {
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
@@ -62,6 +63,10 @@ class ConfigMap(Kind):
     def validate_update(self, new: Body, old: Body, registry: Registry) -> list[Cause]:
         return immutable_data(new, old)
 
+    def removed(self, last: Stored, key: Key, registry: Registry) -> None:
+        if key[1] == ROOT_CA:
+            registry.namespaces.restore(key[0])
+
 
 class Secret(Kind):
     """v1 Secret."""
@@ -104,9 +109,12 @@ def _key_problems(body: Body) -> list[Cause]:
 
 
 class ServiceAccount(Kind):
-    """v1 ServiceAccount."""
+    """v1 ServiceAccount; every namespace has one called default."""
 
     returns_deleted = True
+
+    def removed(self, last: Stored, key: Key, registry: Registry) -> None:
+        registry.namespaces.restore(key[0])
 
 
 class ResourceQuota(Kind):

@@ -98,7 +98,6 @@ class CustomResourceDefinition(Kind):
 
     def removed(self, last: Stored, key: Key, registry: Registry) -> None:
         registry.catalogue.remove(key[1])
-        registry.store.drop(key[1])
 
     def _establish(self, key: Key, registry: Registry) -> None:
         """Accept the names when nobody else has them, and serve."""
