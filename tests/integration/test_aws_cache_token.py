@@ -124,7 +124,10 @@ def test_a_rotation_locks_no_client_out(site: dict[str, Any], sandbox: Sandbox, 
     assert not any(token in str(report.as_dict()) for token in (first, second, third))
 
 
-@pytest.mark.parametrize("again", [{}, {"rotate": True}], ids=["plain rerun", "rotation again"])
+@pytest.mark.parametrize(
+    "again",
+    [pytest.param({}, id="plain rerun"), pytest.param({"rotate": True}, id="rotation again", marks=pytest.mark.slow)],
+)
 def test_a_rotation_that_was_killed_is_finished(
     site: dict[str, Any], sandbox: Sandbox, client: Callable[[], Client], again: dict[str, Any]
 ) -> None:
