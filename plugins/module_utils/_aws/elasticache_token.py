@@ -73,7 +73,7 @@ class AuthToken(Credential):
         moments = [found.get("AuthTokenLastModifiedDate"), found.get("ReplicationGroupCreateTime")]
         changed = max((moment for moment in moments if moment), default=None)
         written = self._written()
-        return changed is not None and written is not None and changed > written
+        return changed is not None and written is not None and is_later(changed, written)
 
     def _written(self) -> datetime | None:
         """When the pending value was written."""
@@ -86,3 +86,8 @@ class AuthToken(Credential):
     def forget(self) -> None:
         super().forget()
         self.group.forget()
+
+
+def is_later(changed: datetime, written: datetime) -> bool:
+    """Whether a change came after a value was written. A change told in whole seconds counts within its second."""
+    return changed >= written.replace(microsecond=0) if changed.microsecond == 0 else changed > written

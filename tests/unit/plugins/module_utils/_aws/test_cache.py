@@ -11,6 +11,7 @@ from module_utils._aws import cache_backups
 from module_utils._aws.cache_backups import label_of, snapshot_name
 from module_utils._aws.elasticache import ReplicationGroup
 from module_utils._aws.elasticache_lists import family, fits
+from module_utils._aws.elasticache_token import is_later
 from module_utils._aws.errors import from_response
 from module_utils._engine.errors import Busy, Conflict, NotFound, QuotaExceeded, SpecError
 from module_utils._engine.plan import Action, Plan, plan
@@ -203,3 +204,20 @@ def test_a_network_of_the_user_s_gets_a_group_for_the_caches() -> None:
 
 def test_no_caches_are_nothing() -> None:
     assert cache().resources == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "written", "later"),
+    [
+        ((10, 900), (10, 600), True),
+        ((10, 600), (10, 900), False),
+        ((10, 0), (10, 600), True),
+        ((9, 0), (10, 600), False),
+        ((10, 600), (10, 600), False),
+    ],
+)
+def test_a_token_is_taken_when_it_was_changed_after_it_was_written(
+    changed: tuple[int, int], written: tuple[int, int], later: bool
+) -> None:
+    one, other = (datetime(2026, 11, 21, 12, 0, s, ms * 1000, tzinfo=UTC) for s, ms in (changed, written))
+    assert is_later(one, other) is later
