@@ -11,12 +11,12 @@ from typing import Any
 from aiohttp import web
 
 from . import accept, discovery, errors, protobuf, tables
-from .authorization import attributes
+from .authorization import Attributes, attributes
 from .catalogue import Resource
 from .cluster import Cluster
 from .decoding import parse_body
 from .deleting import delete, delete_collection
-from .identity import ANONYMOUS, AUTHENTICATED, TokenCheck, UserInfo
+from .identity import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, TokenCheck, UserInfo
 from .listing import page
 from .options import WriteOptions, delete_options, list_options, write_options
 from .patches import APPLY_PATCH
@@ -62,7 +62,7 @@ class Api:
             return reply(error.body(), error.code)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        user = self._user(request)
+        user = self._impersonated(request, self._user(request))
         info = request_info(request.method, request.path, request.query)
         self._authorizer.check(user, attributes(info))
         if not info.is_resource:
@@ -89,6 +89,26 @@ class Api:
         if AUTHENTICATED not in user.groups:
             user = UserInfo(user.username, user.uid, (*user.groups, AUTHENTICATED), user.extra)
         return user
+
+    def _impersonated(self, request: web.BaseRequest, user: UserInfo) -> UserInfo:
+        """Whom the user asks to act as (``kubectl --as``), when RBAC lets them; 403 otherwise."""
+        name = request.headers.get("Impersonate-User", "")
+        groups = request.headers.getall("Impersonate-Group", [])
+        if not name:
+            if groups:
+                raise errors.ApiError(500, "InternalError", "requested groups without impersonating a user")
+            return user
+        account = name.removeprefix("system:serviceaccount:").split(":")
+        if name.startswith("system:serviceaccount:") and len(account) == 2:
+            wanted = Attributes("impersonate", resource="serviceaccounts", namespace=account[0], name=account[1])
+            groups = groups or ["system:serviceaccounts", f"system:serviceaccounts:{account[0]}"]
+        else:
+            wanted = Attributes("impersonate", resource="users", name=name)
+        self._authorizer.check(user, wanted)
+        for group in request.headers.getall("Impersonate-Group", []):
+            self._authorizer.check(user, Attributes("impersonate", resource="groups", name=group))
+        own = UNAUTHENTICATED if name == ANONYMOUS.username else AUTHENTICATED
+        return UserInfo(name, groups=(*groups, *(() if own in groups else (own,))))
 
     def _authenticate(self, token: str) -> UserInfo | None:
         return self.cluster.accounts.user(token) or self._check(token)

@@ -257,3 +257,18 @@ def test_the_token_check_is_the_clouds(cluster: Running) -> None:
     assert UserInfo(who["username"], groups=tuple(who["groups"])) == UserInfo(
         "alice", groups=("developers", "system:authenticated")
     )
+
+
+def test_acting_as_somebody_else(cluster: Running, namespace: str) -> None:
+    """As ``kubectl --as`` does: with the rights of the other, and only when allowed to."""
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    account = f"system:serviceaccount:{namespace}:default"
+    refused = cluster.request("GET", path, Impersonate_User=account)
+    assert (refused.code, f'User "{account}" cannot list' in refused.body["message"]) == (403, True)
+    _allow(cluster, namespace, "default", "list", resources=("pods",))
+    assert cluster.request("GET", path, Impersonate_User=account).code == 200
+    masters = cluster.request("GET", path, Impersonate_User="somebody", Impersonate_Group="system:masters")
+    assert masters.code == 200
+    token = _token(cluster, namespace)
+    stolen = cluster.request("GET", path, token=token, Impersonate_User="admin")
+    assert (stolen.code, 'cannot impersonate resource "users"' in stolen.body["message"]) == (403, True)
