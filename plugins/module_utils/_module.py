@@ -124,7 +124,8 @@ def arguments(module: str) -> dict[str, dict[str, Any]]:
     """The argument spec of one of the collection's modules."""
     spec = argument_spec(Site)
     for name in TAKES[module]:
-        spec[name] = {"type": "dict", "options": argument_spec(CAPABILITIES[name])}
+        # Nothing in it is secret, whatever it is called: values live in the clouds' stores alone.
+        spec[name] = {"type": "dict", "options": argument_spec(CAPABILITIES[name]), "no_log": False}
     own = capability_of(module)
     if own:
         spec[own]["required"] = True

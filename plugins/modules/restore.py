@@ -69,8 +69,9 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Predicts exactly how the new server is made. What a promotion does is not predicted.
+    description: Predicts what would be made.
     support: partial
+    details: What a promotion does is not predicted, because it begins with the server that would be made.
 """
 
 EXAMPLES = r"""
@@ -150,7 +151,7 @@ data_age_seconds:
   type: int
   sample: 300
 restore_seconds:
-  description: How long it took until the server was there and had answered, null when an earlier call had done that.
+  description: How long it took until the server was there and had answered, null when an earlier call had begun it.
   returned: always
   type: float
   sample: 612.4

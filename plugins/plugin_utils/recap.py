@@ -114,8 +114,8 @@ def _standing(outputs: Mapping[str, Any]) -> Iterator[str]:
     for label, of, members in (("database", "database", "servers"), ("cache", "cache", "instances")):
         for name, store in (outputs.get(of) or {}).get(members, {}).items():
             engine = " ".join(str(store[key]) for key in ("engine", "version") if store.get(key))
-            facts = "  ".join(fact for fact in (name, engine, f"{store.get('host')}:{store.get('port')}") if fact)
-            yield f"{_INDENT}{label:<9}{facts}"
+            place = f"{store.get('host')}:{store.get('port')}"
+            yield f"{_INDENT}{label:<9}{'  '.join(fact for fact in (name, engine, place) if fact)}"
     if (outputs.get("registry") or {}).get("url"):
         yield f"{_INDENT}registry {outputs['registry']['url']}"
     secrets = (outputs.get("secret_store") or {}).get("secrets") or {}

@@ -38,7 +38,7 @@ class Google:
 
 def run(site: dict[str, Any], specs: dict[str, Any], *, refers: tuple[str, ...] = (), **options: Any) -> Report:
     """One call about some capabilities, with the services that it needs switched on. refers: those left alone."""
-    built = {name: build(CAPABILITIES[name], spec) for name, spec in specs.items()}
+    built: dict[str, Any] = {name: build(CAPABILITIES[name], spec) for name, spec in specs.items()}
     wanted = Wanted(build(Site, {**site, "enable_services": True}), **built, refers=frozenset(refers))
     return execute(wanted, sites.options(**options))
 

@@ -175,7 +175,7 @@ def test_redis_lives(site: dict[str, Any], sandbox: Sandbox, redis: Any, stored:
 
     gone = done(run(site, spec, state="absent", find_orphans=True))
     assert gone.orphans == []
-    assert [each["name"] for each in gone.kept] == [f"{BASE}-cache-main"]
+    assert [each["name"] for each in gone.kept or []] == [f"{BASE}-cache-main"]
     assert redis.list(parent=PARENT).execute() == {}
     done(run(site, spec))
     assert stored() == password(redis), "a secret that comes back holds what is in force"
@@ -254,7 +254,7 @@ def test_backups_outlive_their_caches(site: dict[str, Any], google: Google) -> N
     assert "a final backup stays: projects/" in notes[0]
     gone = done(run(site, cache(last, BOTH[1], **OPEN), state="absent", find_orphans=True))
     assert gone.orphans == []
-    kept = sorted(each["kept"] for each in gone.kept if each["kind"] != "gcp.secretmanager.secret")
+    kept = sorted(each["kept"] for each in gone.kept or [] if each["kind"] != "gcp.secretmanager.secret")
     assert kept == [
         "a backup that was asked for of a deleted cache, until it is deleted",
         "exports of caches that were asked for, until they are deleted",
@@ -309,7 +309,7 @@ def test_the_key_of_a_final_backup_stays_with_it(site: dict[str, Any], google: G
     done(run(site, spec))
     gone = done(run(site, spec, state="absent", find_orphans=True))
     assert gone.orphans == []
-    assert {each["kind"] for each in gone.kept} == {"gcp.memorystore.backup", "gcp.kms.key"}
+    assert {each["kind"] for each in gone.kept or []} == {"gcp.memorystore.backup", "gcp.kms.key"}
     keys = google("cloudkms").projects().locations().keyRings().cryptoKeys()
     found = keys.get(name=f"{PARENT}/keyRings/{BASE}/cryptoKeys/{BASE}-cache").execute()
     assert found["primary"]["state"] == "ENABLED"
@@ -321,7 +321,7 @@ def test_a_key_goes_when_only_redis_was_encrypted_with_it(site: dict[str, Any], 
     spec = cache({**BOTH[1], "encryption": "customer"}, **OPEN)
     done(run(site, spec))
     gone = done(run(site, spec, state="absent", find_orphans=True))
-    assert (gone.orphans, [each["kind"] for each in gone.kept]) == ([], ["gcp.secretmanager.secret"])
+    assert (gone.orphans, [each["kind"] for each in gone.kept or []]) == ([], ["gcp.secretmanager.secret"])
 
 
 def test_disruption_is_guarded_in_prod(site: dict[str, Any]) -> None:

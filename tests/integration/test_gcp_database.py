@@ -147,7 +147,7 @@ def test_settings_follow_the_specification(site: dict[str, Any], google: Google)
 
 def test_what_interrupts_is_said_and_refused_in_prod(site: dict[str, Any]) -> None:
     prod = {**site, "environment": "prod", "site": "gcp-dev"}
-    quiet = {"deletion_protection": False, "final_snapshot": False}
+    quiet: dict[str, Any] = {"deletion_protection": False, "final_snapshot": False}
     made(prod, specs(**quiet))
     with pytest.raises(SpecError, match=r"settings.tier, the flag max_connections restarts the server.*allow_disrupt"):
         run(prod, specs(**quiet, size="large", parameters={"max_connections": "300"}))

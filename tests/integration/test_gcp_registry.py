@@ -111,7 +111,7 @@ def test_a_whole_life(site: dict[str, Any], sandbox: Sandbox, repositories: Any)
         "repositories": {name: f"{url}/{BASE}-{name}/{name}" for name in ("inference", "training")},
     }
 
-    body = {
+    body: dict[str, Any] = {
         "labels": {"team": "ml"},
         "dockerConfig": {"immutableTags": False},
         "cleanupPolicies": {"theirs": {"action": "KEEP", "mostRecentVersions": {"keepCount": 5}}},

@@ -83,11 +83,9 @@ class Origin(Protocol):
 
     def request(self) -> tuple[str, dict[str, Any]]:
         """The operation that restores, and what it needs beside the settings of the instance."""
-        ...
 
     def takes(self) -> frozenset[str]:
         """Settings that the operation takes."""
-        ...
 
 
 class Instance(RdsResource):

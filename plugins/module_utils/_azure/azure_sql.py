@@ -204,7 +204,7 @@ def zone(groups: Groups, network: Built, *, present: bool) -> tuple[PrivateZone,
 def sku(spec: DatabaseServer, where: str) -> dict[str, Any]:
     """The size of every database of a server. Raises: SpecError for an edition or a name that Azure SQL has not."""
     if spec.azure.sku:
-        family, _, cores = spec.azure.sku.rpartition("_")
+        family, _underscore, cores = spec.azure.sku.rpartition("_")
         tier = {"GP": "GeneralPurpose", "BC": "BusinessCritical"}.get(family.partition("_")[0])
         if tier is None or not cores.isdigit() or "_S_" in family:
             raise SpecError(f"{where}.azure.sku: {spec.azure.sku!r} is not possible: write GP_Gen5_4 or BC_Gen5_4.")

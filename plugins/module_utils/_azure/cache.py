@@ -73,7 +73,7 @@ class CacheBuilder:
             self._instance(item, zone)
         return Built(
             self.resources,
-            exports={"databases": {name: database for name, (_, database, _key) in self.shown.items()}},
+            exports={"databases": {name: database for name, (_cluster, database, _key) in self.shown.items()}},
             outputs=lambda: {
                 "instances": {
                     name: {

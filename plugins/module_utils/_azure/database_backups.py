@@ -168,7 +168,7 @@ def _dropped(session: Session, server: str) -> Source | None:
         operation = str(at(event, "operationName.value") or "").lower()
         if seen is None or str(at(event, "status.value")).lower() != "succeeded":
             continue
-        head, _, label = told.partition("/backups/")
+        head, _path, label = told.partition("/backups/")
         name = head.rpartition("/")[2].lower()
         if name not in (server, plain) and not (name.startswith(f"{plain[:59]}-") and name[len(plain) + 1 :].isdigit()):
             continue

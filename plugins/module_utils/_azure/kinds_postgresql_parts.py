@@ -197,7 +197,7 @@ def moment(text: Any) -> datetime | None:
     """A time as the service writes it: up to seven digits of a second."""
     if not text:
         return None
-    head, _, tail = str(text).replace("Z", "+00:00").partition(".")
+    head, _point, tail = str(text).replace("Z", "+00:00").partition(".")
     digits = tail[: next((i for i, c in enumerate(tail) if not c.isdigit()), len(tail))]
     zone = tail[len(digits) :] or ("" if "+" in head[10:] else "+00:00")
     return datetime.fromisoformat(f"{head}.{digits[:6]:0<6}{zone}" if digits else f"{head}{zone}")

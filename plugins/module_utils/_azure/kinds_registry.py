@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Any
 
 from .._engine.errors import CloudError, NotFound
@@ -153,11 +154,8 @@ def taken(session: Session, registries: Iterable[ContainerRegistry]) -> list[str
     path = f"{session.subscription}/providers/Microsoft.ContainerRegistry/checkNameAvailability"
     for registry in registries:
         body = {"name": registry.name, "type": registry.type}
-
-        def ask(body: dict[str, str] = body) -> Any:
-            return session.patient(lambda: session.client.send("POST", path, ContainerRegistry.type, body).body)
-
-        answer = session.once(f"{path}/{registry.name}", ask)
+        send = partial(session.client.send, "POST", path, ContainerRegistry.type, body)
+        answer = session.once(f"{path}/{registry.name}", partial(session.patient, send)).body
         if answer and answer.get("nameAvailable") is False:
             problems.append(
                 f"{registry.kind} {registry.name}: the name cannot be used ({answer.get('message')}) Registries share "

@@ -22,7 +22,7 @@ def unoffered(session: Session, resources: Iterable[ArmResource]) -> list[str]:
     region = location(session.site.region)
     types = {item.type for item in resources if item.tracked and not item.place}
     for kind in sorted(types):
-        namespace, _, name = kind.partition("/")
+        namespace, _slash, name = kind.partition("/")
         if namespace in _EVERYWHERE:
             continue
         path = provider_path(session, namespace)

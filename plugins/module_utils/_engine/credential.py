@@ -49,7 +49,7 @@ def generate(length: int = 32) -> str:
     """A random password of letters and digits with at least one of each class, which every service accepts."""
     alphabet = string.ascii_letters + string.digits
     while True:
-        password = "".join(secrets.choice(alphabet) for _ in range(length))
+        password = "".join(secrets.choice(alphabet) for _position in range(length))
         if all(set(password) & set(kind) for kind in (string.ascii_lowercase, string.ascii_uppercase, string.digits)):
             return password
 

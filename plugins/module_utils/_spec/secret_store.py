@@ -55,7 +55,7 @@ class SecretStore:
     """The site's secret store, and secrets of your own in it. The credentials of databases and caches are kept there
     without being named here. soft_delete_days: how long deleted secrets can be brought back, 7 to 30."""
 
-    secrets: tuple[Secret, ...] = ()
+    secrets: tuple[Secret, ...] = field(default=(), metadata=NOT_SECRET)  # names and rules, no values
     soft_delete_days: int | None = None
     encryption: Literal["provider", "customer"] = "provider"
     aws: AwsSecretStore = field(default_factory=AwsSecretStore)

@@ -112,7 +112,7 @@ def test_versions() -> None:
 
 def test_every_member_is_classed() -> None:
     snapshots = {"persistence": "snapshots", "snapshot_window": "02:00", "eviction_policy": "noeviction"}
-    more = {**snapshots, "maintenance_window": MaintenanceWindow("02:00")}
+    more: dict[str, Any] = {**snapshots, "maintenance_window": MaintenanceWindow("02:00")}
     assert Instance.fields.unclassified(valkey_body(item(version="8.0", **more), NETWORK, "p", "k")) == []
     assert RedisInstance.fields.unclassified(redis_body(redis(version="7.2", **more), NETWORK, "k")) == []
 
