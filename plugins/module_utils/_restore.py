@@ -146,13 +146,13 @@ class _Restoration:
             self._check_source(source)
         report, built = self._run(self.new)
         self._add(report)
-        made = any(each.action == "create" for each in self.done.report.entries)
-        self._date(source, made=made and not there.exists)
+        made = not there.exists and any(each.action == "create" for each in report.entries)
+        self._date(source, made=made)
         if self.options.check:
             self.done.verification = "nothing was made, so there is nothing to ask"
         elif not self.done.report.failed:
             self._verify(built, self.new.name)
-            self.done.restore_seconds = self.clock.now() - self.begun
+            self.done.restore_seconds = self.clock.now() - self.begun if made else None
 
     def _promote(self) -> bool:
         """The names change. False when that failed."""
