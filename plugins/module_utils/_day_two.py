@@ -62,7 +62,7 @@ def arguments(module: str) -> dict[str, dict[str, Any]]:
     """The argument spec of one of these modules."""
     spec = argument_spec(Site)
     for name in TAKES[module]:
-        spec[name] = {"type": "dict", "options": argument_spec(CAPABILITIES[name])}
+        spec[name] = {"type": "dict", "options": argument_spec(CAPABILITIES[name]), "no_log": False}
         if name in _REQUIRED.get(module, ()):
             spec[name]["required"] = True
     for cls in _OWN[module]:
