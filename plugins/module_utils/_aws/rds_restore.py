@@ -129,7 +129,7 @@ class BackupOrigin:
         for earliest, latest, item in reversed(windows):
             if earliest <= wanted <= latest:
                 return _from_automated(item, {"RestoreTime": wanted})
-        told = "; ".join(f"{moment(earliest)} to {moment(latest)}" for earliest, latest, _ in windows)
+        told = "; ".join(f"{moment(earliest)} to {moment(latest)}" for earliest, latest, _item in windows)
         raise refuse(
             f"{self.where}.time",
             f"{self.restore.time} is not within what can be restored of {self.restore.server}: "
