@@ -51,8 +51,8 @@ def describe(report: dict[str, Any]) -> list[str]:
         lines.append(f"{'':<12} cluster {name} {cluster.get('version', '')}".rstrip() + f", API {cluster['endpoint']}")
     for capability, members in (("database", "servers"), ("cache", "instances")):
         for name, store in ((outputs.get(capability) or {}).get(members) or {}).items():
-            what = " ".join(str(store[key]) for key in ("engine", "version") if store.get(key))
-            lines.append(f"{'':<12} {capability} {name} {what}, {store.get('host')}:{store.get('port')}")
+            what = " ".join([name, *(str(store[key]) for key in ("engine", "version") if store.get(key))])
+            lines.append(f"{'':<12} {capability} {what}, {store.get('host')}:{store.get('port')}")
     if (outputs.get("registry") or {}).get("url"):
         lines.append(f"{'':<12} registry {outputs['registry']['url']}")
     secrets = sorted((outputs.get("secret_store") or {}).get("secrets") or {})

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from sandbox.engines import engine_available
 from tests.integration import stored
 from tests.integration.playing import CLOUDS, SITES, Platform, good, standing
 
 pytestmark = pytest.mark.slow
 
 LOOK_SECONDS = 0.02
+LOGINS = ["app"] if engine_available("postgres") else []  # made by SQL, where a server answers
 
 
 def stores(*, rotate: bool) -> str:
@@ -28,7 +30,7 @@ def stores(*, rotate: bool) -> str:
     variables: dict[str, Any] = {
         "network_data_ports": [5432, 6379, 6378],  # the last one is Redis with TLS on GCP
         "secret_store_secrets": [{"name": "api-key", "rotate": rotate}],
-        "database_servers": [{**server, "users": [{"name": "app", "rotate": rotate}]}],
+        "database_servers": [{**server, "users": [{"name": name, "rotate": rotate} for name in LOGINS]}],
         "cache_instances": f"{{{{ [{cache} | combine({{'engine': 'redis'}} if site_cloud == 'gcp' else {{}})] }}}}",
     }
     return json.dumps(variables)
@@ -132,10 +134,10 @@ def test_no_generated_secret_is_seen_anywhere(platform: Platform, tmp_path: Path
         play("restore", *restore, "-e", stores(rotate=False))
         copied = secrets - first - renewed
 
-    # api-key, administrator and app on three clouds, and what caches have: all of them renewed
-    assert len(first) >= 4 * len(CLOUDS)
-    assert len(renewed) >= 4 * len(CLOUDS)
-    assert len(copied) >= 2 * len(CLOUDS)
+    # api-key, administrator, cache and logins on three clouds: all of them renewed
+    assert len(first) >= (3 + len(LOGINS)) * len(CLOUDS)
+    assert len(renewed) >= (3 + len(LOGINS)) * len(CLOUDS)
+    assert len(copied) >= (1 + len(LOGINS)) * len(CLOUDS)
     assert all(len(secret) >= 16 for secret in secrets)
 
     places: dict[str, Iterable[bytes]] = {**said, **watch.seen}

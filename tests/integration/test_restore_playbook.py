@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.skipif(not engine_available("postgres"), reason="no PostgreSQL on this machine"),
 ]
 SERVER: dict[str, Any] = {"name": "main", "storage_gb": 32, "databases": ["app"], "users": [{"name": "app"}]}
+SERVERS = ("-e", json.dumps({"database_servers": [SERVER]}))
 
 
 @pytest.fixture(scope="module")
@@ -48,20 +49,20 @@ def connect(platform: Platform, site: str, report: str) -> Any:
 
 @pytest.mark.timeout(600)
 def test_rows_come_back_after_their_database_is_gone(platform: Platform) -> None:
-    good(platform.play("multicloud.platform.site", "--skip-tags", "cluster,object_store,cache,registry"))
+    good(platform.play("multicloud.platform.site", "--skip-tags", "cluster,object_store,cache,registry", *SERVERS))
     for number, site in enumerate(SITES):
         with connect(platform, site, "") as connection:
             connection.execute("CREATE TABLE kept (number int)")
             connection.execute("INSERT INTO kept VALUES (%s), (42)", (number,))
     alone = ("-e", json.dumps({"site_capabilities": ["network", "secret_store", "database"], "cache_instances": []}))
-    good(platform.play("multicloud.platform.backup", "-e", "backup_label=first", *alone))
+    good(platform.play("multicloud.platform.backup", "-e", "backup_label=first", *SERVERS, *alone))
 
     gone = json.dumps({"database_servers": [{**SERVER, "state": "absent"}]})
     good(platform.play("multicloud.platform.site", "--tags", "database", "-e", gone))
     for site in SITES:
         assert "main" not in platform.report(site)["outputs"]["database"]["servers"]
 
-    words = ("-e", "restore_server=main", "-e", "restore_as=main-back", "-e", "restore_promote=true")
+    words = (*SERVERS, "-e", "restore_server=main", "-e", "restore_as=main-back", "-e", "restore_promote=true")
     said = good(platform.play("multicloud.platform.restore", *words))
     assert said.count("verified main answers as version") == len(SITES)
     for number, site in enumerate(SITES):
@@ -74,5 +75,5 @@ def test_rows_come_back_after_their_database_is_gone(platform: Platform) -> None
         with connect(platform, site, "-restore") as connection:
             rows = connection.execute("SELECT number FROM kept ORDER BY number").fetchall()
             assert rows == [(number,), (42,)], site
-    again = platform.play("multicloud.platform.site", "--skip-tags", "cluster,object_store,cache,registry")
+    again = platform.play("multicloud.platform.site", "--skip-tags", "cluster,object_store,cache,registry", *SERVERS)
     assert good(again).count("changed=0") == len(SITES)
