@@ -35,6 +35,7 @@ class Sandbox:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._running: dict[str, lifecycle.Running] = {}
+        self.moved: set[str] = set()  # clouds whose clock was put forward
         Authority(ca_directory(self.directory))
         try:
             for cloud in clouds:
@@ -109,7 +110,8 @@ class Sandbox:
         self.control(cloud, "PUT", "quotas", limits)
 
     def advance(self, cloud: str, seconds: float) -> None:
-        """Let ``seconds`` pass at once for a cloud's objects."""
+        """Let ``seconds`` pass at once for a cloud's objects. Its clock is ahead from then on (see ``moved``)."""
+        self.moved.add(cloud)
         self.control(cloud, "POST", "clock", {"advance": seconds})
 
     def reset(self, cloud: str | None = None) -> None:

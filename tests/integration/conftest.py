@@ -21,8 +21,9 @@ def sandboxes() -> Iterator[dict[str, Sandbox]]:
 
 
 @pytest.fixture
-def sandbox(cloud: str, sandboxes: dict[str, Sandbox], monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """An empty emulated cloud (the one the test is parametrised with), whose credentials are in the environment."""
+def sandbox(cloud: str, sandboxes: dict[str, Sandbox], monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """An empty emulated cloud (the one the test is parametrised with), whose credentials are in the environment. One
+    whose time was moved is not used again."""
     if cloud not in sandboxes:
         sandboxes[cloud] = Sandbox(clouds=(cloud,))
     sandbox = sandboxes[cloud]
@@ -30,7 +31,9 @@ def sandbox(cloud: str, sandboxes: dict[str, Sandbox], monkeypatch: pytest.Monke
     sandbox.set_profile("instant", cloud=cloud)
     for name, value in sandbox.environment().items():
         monkeypatch.setenv(name, value)
-    return sandbox
+    yield sandbox
+    if cloud in sandbox.moved:
+        sandboxes.pop(cloud).stop()
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ CASES = [
         no_updates="it has nothing but its name",
         named=False,
         skip=dict.fromkeys(
-            ("life", "missing", "faults", "faulty_reads", "killed", "killed_deletion", "deleted_twice"),
+            ("life", "missing", "faults", "faulty_reads", "killed", "killed_deletion"),
             "a lock that is wanted is not deleted",
         ),
     ),
