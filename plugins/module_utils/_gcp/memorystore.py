@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, ClassVar
 
 from .._engine.errors import AuthError, NotFound
@@ -14,22 +13,10 @@ from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Mode
 from .._engine.plan import Plan
 from .._engine.resource import Observed, Recovery, Status
 from .cache_bodies import VALKEY_PORT, older
-from .references import FIXED_REFERENCE, ProtoFields, merged, or_absent, same_duration, same_reference
+from .references import FIXED_REFERENCE, ProtoFields, merged, or_absent, same_duration, same_moment, same_reference
 from .rest import Request, RestResource, Style
 
 DISRUPTIVE = Field(disruptive=True)
-
-
-def same_moment(want: Any, have: Any) -> bool:
-    """Moments, however their zone and their fractions are written."""
-
-    def moment(value: Any) -> Any:
-        try:
-            return datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-        except ValueError:
-            return value
-
-    return bool(moment(want) == moment(have))
 
 
 def _connections(endpoints: Any) -> Iterator[dict[str, Any]]:

@@ -13,8 +13,8 @@ from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Fields, Mod
 from .._engine.plan import Plan
 from .._engine.resource import DONE, Observed, Operation, Progress, Recovery, Resource, Status
 from .cache_bodies import older
-from .memorystore import DISRUPTIVE, same_moment
-from .references import FIXED_REFERENCE, ProtoFields, merged, or_absent
+from .memorystore import DISRUPTIVE
+from .references import FIXED_REFERENCE, ProtoFields, merged, or_absent, same_moment
 from .rest import Request, RestResource, Step, Style
 
 
