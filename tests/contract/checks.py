@@ -73,7 +73,7 @@ def check_life(world: World, case: Case) -> None:
         assert others <= set(variant.also), f"{dict(variant.options)} also changed {sorted(others)}"
         assert_one(world, case, current)
     removed = compare(world, case, current, state="absent")
-    if resource.lasting:
+    if resource.lasts():
         assert entry_of(removed, resource).action is Action.NONE
         return
     # What lives inside another object goes with it, unlooked at.
@@ -210,7 +210,7 @@ def check_killed(world: World, case: Case) -> None:
 def check_killed_deletion(world: World, case: Case) -> None:
     """The process dies during deletion: the next run finishes it."""
     done(run(world, case))
-    if target(case, world.environment()).lasting:
+    if target(case, world.environment()).lasts():
         pytest.skip("belongs to the account and is never deleted")
     try:
         with world.killed_after(1):

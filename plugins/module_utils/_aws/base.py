@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .._engine.errors import Conflict
@@ -49,6 +49,15 @@ class AwsResource(Resource):
 
     def forget(self) -> None:
         self.session.forget(*self.lists())
+
+
+class Shared(AwsResource):
+    """What stores of several calls may stand in. needed: whether there are others in it than those of one call."""
+
+    needed: Callable[[], bool] = staticmethod(lambda: False)
+
+    def lasts(self) -> bool:
+        return self.needed()
 
 
 class Ec2Resource(AwsResource):

@@ -5,27 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from .._engine.capability import Built
 from .._engine.resource import Resource
 from .._spec.network import Network
+from .base import Shared
 from .client import Session
 from .rules import rule
 from .security_groups import SecurityGroup
 
 
-class StoreGroup(SecurityGroup):
-    """A security group that stores of several calls may share. needed: whether there are others in it."""
+class StoreGroup(Shared, SecurityGroup):
+    """A security group that stores of several calls may share."""
 
     stays: ClassVar[str] = "stays: other stores are in it"
-    needed: Callable[[], bool] = staticmethod(lambda: False)
-
-    @property
-    def lasting(self) -> bool:  # type: ignore[override]
-        return self.needed()
 
 
 @dataclass(frozen=True)

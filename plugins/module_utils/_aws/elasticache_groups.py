@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 from .._engine.errors import NotFound
@@ -13,7 +13,7 @@ from .._engine.fields import IMMUTABLE, MUTABLE, Field, Fields
 from .._engine.plan import Plan
 from .._engine.resource import WATCH, Observed, Operation, Resource
 from .._engine.tags import tag_changes
-from .base import AwsResource, Item, as_list
+from .base import AwsResource, Item, Shared, as_list
 from .bulk import TAGS
 from .client import Session
 from .elasticache_lists import default_version, family, listed, nodes_of, observed_tags
@@ -76,8 +76,8 @@ class _ElastiCacheObject(AwsResource):
             self.session.call("elasticache", "add_tags_to_resource", ResourceName=arn, Tags=as_list(tags))
 
 
-class CacheSubnetGroup(_ElastiCacheObject):
-    """The subnets that caches stand in. needed: whether there are others than those that one call is about."""
+class CacheSubnetGroup(Shared, _ElastiCacheObject):
+    """The subnets that caches stand in."""
 
     stays: ClassVar[str] = "stays: other caches stand in it"
     kind: ClassVar[str] = "aws.elasticache.subnet_group"
@@ -87,11 +87,6 @@ class CacheSubnetGroup(_ElastiCacheObject):
     def __init__(self, session: Session, name: str, subnets: Sequence[Resource], **kwargs: Any) -> None:
         super().__init__(session, name, subnets, **kwargs)
         self.subnets = list(subnets)
-        self.needed: Callable[[], bool] = lambda: False
-
-    @property
-    def lasting(self) -> bool:  # type: ignore[override]
-        return self.needed()
 
     def predicted(self) -> dict[str, Any]:
         return {"id": self.session.arn("elasticache", f"subnetgroup:{self.name}"), "name": self.name}

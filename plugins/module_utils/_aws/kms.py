@@ -148,7 +148,6 @@ class SharedKey(Key):
         super().__init__(*arguments, **options)
         self.needed = needed
 
-    @property
-    def lasting(self) -> bool:  # type: ignore[override]
+    def lasts(self) -> bool:
         arn = self.outputs.get("arn")
         return bool(arn) and self.needed(str(arn))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 from .._engine.errors import NotFound
@@ -13,7 +13,7 @@ from .._engine.fields import IMMUTABLE, MUTABLE, Field, Fields
 from .._engine.plan import Plan
 from .._engine.resource import WATCH, Observed, Operation, Resource
 from .._engine.tags import tag_changes
-from .base import AwsResource, Item, as_dict, as_list
+from .base import AwsResource, Item, Shared, as_dict, as_list
 from .bulk import TAGS, tags_in_sync
 from .client import Session
 from .rds_lists import SUBNET_GROUPS, snapshots, subnet_groups
@@ -47,20 +47,15 @@ def kept_snapshots(session: Session) -> list[Item]:
     return [item for item in session.steady(lambda: snapshots(session)) if item.get("SnapshotType") == "manual"]
 
 
-class SubnetGroup(RdsResource):
-    """The data tier's subnets, or the private ones of a network of the user's. Changing its subnets moves nothing.
-    needed: whether instances that the call is not about stand in it."""
+class SubnetGroup(Shared, RdsResource):
+    """The data tier's subnets, or the private ones of a network of the user's. Changing its subnets moves
+    nothing."""
 
     kind: ClassVar[str] = "aws.rds.subnet_group"
     fields: ClassVar[Fields] = Fields(
         {"Description": MUTABLE, "VpcId": IMMUTABLE, "SubnetIds": Field(unordered=True), "tags": MUTABLE}
     )
     stays: ClassVar[str] = "stays: other instances stand in it"
-    needed: Callable[[], bool] = staticmethod(lambda: False)
-
-    @property
-    def lasting(self) -> bool:  # type: ignore[override]
-        return self.needed()
 
     def __init__(self, session: Session, name: str, vpc: Resource, subnets: Sequence[Resource], **kwargs: Any) -> None:
         super().__init__(session, name, [vpc, *subnets], **kwargs)

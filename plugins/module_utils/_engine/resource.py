@@ -188,6 +188,11 @@ class Resource(ABC):
         paths = [each.path for each in change.changes if each.field.disruptive]
         return f"a change of {', '.join(paths)} interrupts the service" if paths else ""
 
+    def lasts(self) -> bool:
+        """Whether this object stays although it is not wanted; `stays` says why. The default is that of its kind. For
+        what others may need it depends on who needs it now, so it is asked while planning."""
+        return self.lasting
+
     def remains(self, observed: Observed) -> str:
         """What stays on purpose when it is deleted (a final snapshot, by name), or an empty string."""
         return ""

@@ -87,7 +87,7 @@ def _plan_one(planned: Planned, graph: Graph, result: Survey, settings: Settings
         if observed is None and present:
             return [f"{planned.what}: the specification refers to it, but it is not in this account and region."]
         return []
-    if not present and resource.lasting:
+    if not present and resource.lasts():
         planned.note = resource.stays if observed else ""
         return []
     if not present:

@@ -135,8 +135,7 @@ class KeepingKey(Key):
         super().__init__(cloud, name, ring, location)
         self._needed = needed
 
-    @property
-    def lasting(self) -> bool:  # type: ignore[override]  # of this object at this time, not of its kind
+    def lasts(self) -> bool:
         return retry_call(lambda: self._needed(self.path), self.cloud.clock)
 
 
