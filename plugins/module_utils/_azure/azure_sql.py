@@ -16,7 +16,7 @@ from .._spec.database import DatabaseServer
 from .arm import ArmResource
 from .groups import Groups
 from .kinds_common import Lock, ResourceGroup
-from .kinds_endpoints import PrivateEndpoint, ZoneGroup
+from .kinds_endpoints import endpoint_for
 from .kinds_network import PrivateZone, ZoneLink
 from .kinds_secrets import VaultSecret
 from .kinds_sql import SqlDatabase, SqlPassword, SqlServer
@@ -134,36 +134,16 @@ class SqlBuilder:
         exports = self.network.exports
         subnet: ArmResource = exports.get("endpoints") or exports["nodes"]
         name = names.of(self.site, self.spec.name, "sql", limit=76)
-        connection = {"privateLinkServiceId": self.server.out("id"), "groupIds": ["sqlServer"]}
-        body = {
-            "properties": {
-                "subnet": {"id": subnet.out("id")},
-                "customNetworkInterfaceName": f"{name}-nic",
-                "privateLinkServiceConnections": [{"name": "sql", "properties": connection}],
-            }
-        }
-        endpoint = PrivateEndpoint(
-            self.session,
+        self.resources += endpoint_for(
+            self.server,
+            self.group,
             name,
-            self.session.in_group(self.group.name, PrivateEndpoint.type, name),
-            lambda: dict(body),
-            parent=self.group,
-            needs=[subnet, self.server],
-            lock=self.server.path,
+            label="sql",
+            member="sqlServer",
+            subnet=subnet,
+            zone=zone,
             present=self.present,
         )
-        config = {"name": "sql", "properties": {"privateDnsZoneId": zone.out("id")}}
-        group = ZoneGroup(
-            self.session,
-            f"{name}/default",
-            f"{endpoint.path}/privateDnsZoneGroups/default",
-            lambda: {"properties": {"privateDnsZoneConfigs": [config]}},
-            parent=endpoint,
-            needs=[zone],
-            lock=self.server.path,
-            present=self.present,
-        )
-        self.resources += [endpoint, group]
 
     def _lock(self) -> None:
         name = "deletion-protection"

@@ -24,7 +24,7 @@ from .cache_keys import AccessKey, Copied
 from .groups import Groups
 from .kinds_cache import CacheCluster, CacheDatabase
 from .kinds_common import Identity
-from .kinds_endpoints import PrivateEndpoint, ZoneGroup
+from .kinds_endpoints import endpoint_for
 from .kinds_network import PrivateZone, ZoneLink
 
 DOMAIN = "privatelink.redis.azure.net"
@@ -153,42 +153,15 @@ class CacheBuilder:
     def _endpoint(self, item: CacheInstance, cluster: CacheCluster, zone: PrivateZone | None, present: bool) -> None:
         subnet = self.exports.get("endpoints") or self.exports["nodes"]
         name = names.of(self.site, item.name, "cache", limit=76)
-        body = {
-            "properties": {
-                "subnet": {"id": subnet.out("id")},
-                "customNetworkInterfaceName": f"{name}-nic",
-                "privateLinkServiceConnections": [
-                    {
-                        "name": "cache",
-                        "properties": {"privateLinkServiceId": cluster.out("id"), "groupIds": ["redisEnterprise"]},
-                    }
-                ],
-            }
-        }
-        endpoint = PrivateEndpoint(
-            self.session,
+        self.resources += endpoint_for(
+            cluster,
+            self.group,
             name,
-            self.session.in_group(self.group.name, PrivateEndpoint.type, name),
-            lambda: dict(body),
-            parent=self.group,
-            needs=[subnet, cluster],
-            lock=cluster.path,
+            label="cache",
+            member="redisEnterprise",
+            subnet=subnet,
+            zone=zone,
             present=present,
-        )
-        self.resources.append(endpoint)
-        if zone is None:
-            return
-        config = {"name": "cache", "properties": {"privateDnsZoneId": zone.out("id")}}
-        self.resources.append(
-            ZoneGroup(
-                self.session,
-                f"{name}/default",
-                f"{endpoint.path}/privateDnsZoneGroups/default",
-                lambda: {"properties": {"privateDnsZoneConfigs": [config]}},
-                parent=endpoint,
-                needs=[zone],
-                present=present,
-            )
         )
 
     # -- what caches share -----------------------------------------------------------------------------------------

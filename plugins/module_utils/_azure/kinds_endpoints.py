@@ -11,6 +11,8 @@ from .._engine.fields import MUTABLE, Field, Mode
 from .._engine.resource import Observed, Recovery, Status
 from .arm import ArmResource, at
 from .fields import TRACKED, ArmFields, canonical
+from .kinds_common import ResourceGroup
+from .kinds_network import PrivateZone
 from .session import Session
 
 _FIXED = Field(Mode.IMMUTABLE, normalise=canonical)
@@ -77,3 +79,48 @@ class ZoneGroup(ArmResource):
             "properties.privateDnsZoneConfigs[].properties.privateDnsZoneId": Field(normalise=canonical),
         }
     )
+
+
+def endpoint_for(
+    service: ArmResource,
+    group: ResourceGroup,
+    name: str,
+    *,
+    label: str,
+    member: str,
+    subnet: ArmResource,
+    zone: PrivateZone | None,
+    present: bool,
+) -> list[ArmResource]:
+    """An address of a service in a subnet, and its record in the private DNS zone, where that is given.
+
+    label: what connection and record are called. member: the part of the service, in its own word (a group id).
+    """
+    session = service.session
+    connection = {"privateLinkServiceId": service.out("id"), "groupIds": [member]}
+    body = {
+        "properties": {
+            "subnet": {"id": subnet.out("id")},
+            "customNetworkInterfaceName": f"{name}-nic",
+            "privateLinkServiceConnections": [{"name": label, "properties": connection}],
+        }
+    }
+    path = session.in_group(group.name, PrivateEndpoint.type, name)
+    needs = [subnet, service]
+    endpoint = PrivateEndpoint(
+        session, name, path, lambda: dict(body), parent=group, needs=needs, lock=service.path, present=present
+    )
+    if zone is None:
+        return [endpoint]
+    record = {"name": label, "properties": {"privateDnsZoneId": zone.out("id")}}
+    # Without the service's lock: it changes the network alone.
+    named = ZoneGroup(
+        session,
+        f"{name}/default",
+        f"{path}/privateDnsZoneGroups/default",
+        lambda: {"properties": {"privateDnsZoneConfigs": [record]}},
+        parent=endpoint,
+        needs=[zone],
+        present=present,
+    )
+    return [endpoint, named]
