@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -19,6 +20,7 @@ class FaultRule:
     ``drop`` closes the connection before the request is handled, ``drop_after`` after it was handled;
     ``fail_operation`` accepts the write and ends its long-running operation in the cloud's own form of failure.
     ``times``: how many requests it hits, -1 = for ever. ``skip``: so many matching requests pass first.
+    ``per_operation``: how many requests of each operation it hits at most, -1 = no such limit.
     ``probability`` draws from a generator seeded by ``seed``, so that a run can be repeated.
     ``status`` 0 and an empty ``code`` mean what the cloud itself uses for that kind of fault.
     """
@@ -32,12 +34,14 @@ class FaultRule:
     message: str = ""
     seconds: float = 1.0
     times: int = 1
+    per_operation: int = -1
     skip: int = 0
     probability: float = 1.0
     seed: int = 0
     id: int = 0
     hits: int = 0
     _random: random.Random = field(default_factory=random.Random, repr=False, compare=False)
+    _struck: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -53,7 +57,7 @@ class FaultRule:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> FaultRule:
         """Build a rule from JSON; ValueError names what is not known."""
-        known = {item.name for item in fields(cls)} - {"_random", "id", "hits"}
+        known = {item.name for item in fields(cls)} - {"_random", "_struck", "id", "hits"}
         unknown = sorted(set(data) - known)
         if unknown:
             raise ValueError(f"unknown fault fields: {', '.join(unknown)}")
@@ -66,10 +70,12 @@ class FaultRule:
     def applies(self, operation: str, method: str, path: str) -> bool:
         """Whether the rule is meant for this request (without counting it)."""
         wanted = ((self.operation, operation), (self.method, method), (self.path, path))
-        return self.times != 0 and all(pattern is None or re.search(pattern, value) for pattern, value in wanted)
+        if self.times == 0 or 0 <= self.per_operation <= self._struck[operation]:
+            return False
+        return all(pattern is None or re.search(pattern, value) for pattern, value in wanted)
 
-    def take(self) -> bool:
-        """Count one matching request; whether the fault strikes it."""
+    def take(self, operation: str) -> bool:
+        """Count one matching request of this operation; whether the fault strikes it."""
         if self.skip > 0:
             self.skip -= 1
             return False
@@ -77,6 +83,7 @@ class FaultRule:
             return False
         if self.times > 0:
             self.times -= 1
+        self._struck[operation] += 1
         self.hits += 1
         return True
 
@@ -106,13 +113,13 @@ class Faults:
     def match(self, operation: str, method: str, path: str) -> FaultRule | None:
         """The rule that strikes this request, counted; ``fail_operation`` rules are left to the emulator."""
         for rule in self._rules:
-            if rule.kind != "fail_operation" and rule.applies(operation, method, path) and rule.take():
+            if rule.kind != "fail_operation" and rule.applies(operation, method, path) and rule.take(operation):
                 return rule
         return None
 
     def match_operation(self, operation: str) -> FaultRule | None:
         """The ``fail_operation`` rule that strikes this long-running operation, counted."""
         for rule in self._rules:
-            if rule.kind == "fail_operation" and rule.applies(operation, "", "") and rule.take():
+            if rule.kind == "fail_operation" and rule.applies(operation, "", "") and rule.take(operation):
                 return rule
         return None

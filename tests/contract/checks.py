@@ -176,13 +176,13 @@ def check_faults(world: World, case: Case) -> None:
 
 
 def check_faulty_reads(world: World, case: Case) -> None:
-    """Every other request of a whole life fails once: throttled, with a server error, or without an answer."""
-    for number, kind in enumerate(("throttle", "error", "drop")):
-        world.fault(kind=kind, probability=0.15, seed=number, times=-1)
+    """Each operation of a whole life fails three times: throttled, with a server error, and without an answer."""
+    for kind in ("throttle", "error", "drop"):
+        world.fault(kind=kind, times=-1, per_operation=1)
     done(run(world, case))
     world.clear_faults()
     assert_one(world, case)
-    world.fault(kind="throttle", probability=0.2, seed=7, times=-1)
+    world.fault(kind="throttle", times=-1, per_operation=2)
     done(run(world, case, state="absent"))
     world.clear_faults()
     assert_gone(world, case)

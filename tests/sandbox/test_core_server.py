@@ -115,7 +115,7 @@ def test_slow_answers(tmp_path: Path) -> None:
 def test_probability_is_repeatable() -> None:
     def draw() -> list[bool]:
         rule = FaultRule(kind="error", times=-1, probability=0.5, seed=7)
-        return [rule.take() for _ in range(20)]
+        return [rule.take("any") for _ in range(20)]
 
     assert draw() == draw()
     assert set(draw()) == {True, False}
