@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .access import Access
 from .backups import History
 from .resource import Resource
 from .survey import Planned
@@ -61,6 +62,10 @@ class Driver(Protocol):
     def registry(self, spec: Any, cluster_built: Built | None) -> Built:
         """spec: resolved `_spec.registry.Registry`; what the cluster was built to, when it is part of the call. With
         pull: true and without it the cluster's identity is referred to by its name."""
+
+    def access(self, cluster: str | None = None) -> Access:
+        """How the site's cluster is reached. cluster: another name than the platform's own, as the cloud writes it
+        (GKE: location/name, AKS: resource group/name). Asks nothing by itself."""
 
     def backups(self, label: str, database: Any | None, cache: Any | None) -> Built:
         """One backup of every server and cache, called `label`: resources that are made once and then found. A label is
