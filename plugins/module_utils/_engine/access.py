@@ -1,7 +1,7 @@
 # Copyright: multicloud.platform contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a cluster is reached: where its API server is, whom to trust, and short-lived tokens. Each cloud implements it."""
+"""How a cluster is reached: where its API server is, whom to trust, short-lived tokens. Each cloud implements it."""
 
 from __future__ import annotations
 
