@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,22 +44,40 @@ def attributes(info: RequestInfo) -> Attributes:
     return Attributes(info.verb, info.group, info.resource, info.subresource, info.namespace, info.name)
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What an authorizer beside RBAC says; ``reason`` is quoted when nobody allows."""
+
+    allowed: bool
+    reason: str = ""
+
+
+# A cloud's own authorizer, as clouds put it beside RBAC by a webhook: either may allow. Called in the server's thread.
+Decide = Callable[[UserInfo, Attributes], Verdict]
+
+
 class Authorizer:
     """Answers from the store as it is now."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.beside: Decide | None = None
 
     def allows(self, user: UserInfo, wanted: Attributes) -> bool:
         """Whether the user may."""
-        if user.is_master:
-            return True
-        return any(_rule_allows(rule, wanted) for rule in self.rules(user, wanted.namespace))
+        return self.verdict(user, wanted).allowed
+
+    def verdict(self, user: UserInfo, wanted: Attributes) -> Verdict:
+        """Whether the user may, and what the cloud's authorizer says to that."""
+        if user.is_master or any(_rule_allows(rule, wanted) for rule in self.rules(user, wanted.namespace)):
+            return Verdict(True)
+        return Verdict(False) if self.beside is None else self.beside(user, wanted)
 
     def check(self, user: UserInfo, wanted: Attributes) -> None:
         """403 in the words of the API server."""
-        if not self.allows(user, wanted):
-            raise denied(user, wanted)
+        verdict = self.verdict(user, wanted)
+        if not verdict.allowed:
+            raise denied(user, wanted, verdict.reason)
 
     def rules(self, user: UserInfo, namespace: str) -> Iterator[Body]:
         """Every rule that holds for the user in a namespace ("" = cluster-wide alone)."""
@@ -93,11 +111,12 @@ class Authorizer:
         return rules
 
 
-def denied(user: UserInfo, wanted: Attributes) -> ApiError:
-    """403 with who, what and where."""
+def denied(user: UserInfo, wanted: Attributes, reason: str = "") -> ApiError:
+    """403 with who, what, where and why."""
     who = f'User "{user.username}"'
+    why = f": {reason}" if reason else ""
     if wanted.path:
-        message = f'forbidden: {who} cannot {wanted.verb} path "{wanted.path}"'
+        message = f'forbidden: {who} cannot {wanted.verb} path "{wanted.path}"{why}'
         return ApiError(403, "Forbidden", message, {})
     where = f'in the namespace "{wanted.namespace}"' if wanted.namespace else "at the cluster scope"
     what = f'cannot {wanted.verb} resource "{wanted.target}" in API group "{wanted.group}" {where}'
@@ -106,7 +125,8 @@ def denied(user: UserInfo, wanted: Attributes) -> ApiError:
     details: dict[str, Any] = {"name": wanted.name} if wanted.name else {}
     if wanted.group:
         details["group"] = wanted.group
-    return ApiError(403, "Forbidden", f"{subject} is forbidden: {who} {what}", {**details, "kind": wanted.resource})
+    message = f"{subject} is forbidden: {who} {what}{why}"
+    return ApiError(403, "Forbidden", message, {**details, "kind": wanted.resource})
 
 
 def covers(owned: list[Body], wanted: Body) -> bool:

@@ -61,8 +61,9 @@ class Reviews:
                 resource.get("namespace", ""),
                 resource.get("name", ""),
             )
-        allowed = self._authorizer.allows(user, wanted)
-        return {"allowed": allowed, "reason": "RBAC: allowed"} if allowed else {"allowed": False}
+        verdict = self._authorizer.verdict(user, wanted)
+        reason = verdict.reason or ("RBAC: allowed" if verdict.allowed else "")
+        return {"allowed": verdict.allowed, **({"reason": reason} if reason else {})}
 
     def _rules(self, spec: Body, user: UserInfo, namespace: str) -> Body:
         resource_rules: list[dict[str, Any]] = []
