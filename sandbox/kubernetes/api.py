@@ -22,6 +22,7 @@ from .options import WriteOptions, delete_options, list_options, write_options
 from .patches import APPLY_PATCH
 from .patching import patch
 from .paths import Paths
+from .proxy import Proxy
 from .requests import RequestInfo, request_info
 from .reviews import Reviews
 from .store import Stored, dump
@@ -43,6 +44,7 @@ class Api:
         self._authorizer = cluster.authorizer
         self._reviews = Reviews(self.registry, self._authorizer, self._authenticate)
         self._subresources = Subresources(self.registry, cluster.accounts)
+        self._proxy = Proxy(self.registry)
         self._verbs: dict[str, Callable[[Call], Awaitable[web.StreamResponse]]] = {
             "get": self._get,
             "list": self._list,
@@ -75,9 +77,15 @@ class Api:
         verbs = discovery.subresource_verbs(info.subresource) if info.subresource else resource.verbs
         if info.verb not in verbs:
             raise errors.method_not_allowed()
+        if info.subresource == "proxy":
+            return await self._proxy.answer(request, resource, info)
         if len(await request.read()) > _LARGEST_BODY:
             raise errors.ApiError(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
         return await self._verbs[info.verb](Call(request, info, resource, user))
+
+    async def close(self) -> None:
+        """Let go of connections to pods."""
+        await self._proxy.close()
 
     def _user(self, request: web.BaseRequest) -> UserInfo:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

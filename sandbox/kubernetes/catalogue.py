@@ -67,13 +67,13 @@ v1 namespaces Namespace c ns status,finalize -
 v1 nodes Node c no status -
 v1 persistentvolumeclaims PersistentVolumeClaim n pvc status -
 v1 persistentvolumes PersistentVolume c pv status -
-v1 pods Pod n po status,binding,eviction,log all
+v1 pods Pod n po status,binding,eviction,log,proxy all
 v1 podtemplates PodTemplate n - - -
 v1 replicationcontrollers ReplicationController n rc status,scale all
 v1 resourcequotas ResourceQuota n quota status -
 v1 secrets Secret n - - -
 v1 serviceaccounts ServiceAccount n sa token -
-v1 services Service n svc status all
+v1 services Service n svc status,proxy all
 admissionregistration.k8s.io/v1 mutatingwebhookconfigurations MutatingWebhookConfiguration c - - api-extensions
 admissionregistration.k8s.io/v1 validatingadmissionpolicies ValidatingAdmissionPolicy c - status api-extensions
 admissionregistration.k8s.io/v1 validatingadmissionpolicybindings ValidatingAdmissionPolicyBinding c - - api-extensions

@@ -16,6 +16,7 @@ _SUBRESOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "binding": ("Binding", "", "v1", ("create",)),
     "eviction": ("Eviction", "policy", "v1", ("create",)),
     "log": ("", "", "", ("get",)),
+    "proxy": ("{}ProxyOptions", "", "v1", ("create", "delete", "get", "patch", "update")),
     "token": ("TokenRequest", "authentication.k8s.io", "v1", ("create",)),
     "approval": ("", "", "", _WRITABLE),
 }
@@ -88,13 +89,13 @@ def _subresource(resource: Resource, name: str) -> dict[str, Any]:
         "name": f"{resource.plural}/{name}",
         "singularName": "",
         "namespaced": resource.namespaced,
-        "kind": kind or resource.kind,
+        "kind": kind.format(resource.kind) or resource.kind,
         "verbs": list(verbs),
     }
-    if group_version:
-        entry["group"], entry["version"] = group_name, group_version
-        if not group_name:
-            del entry["group"]
+    if group_name:
+        entry["group"] = group_name
+    if group_version and name != "proxy":
+        entry["version"] = group_version
     return entry
 
 
@@ -138,7 +139,7 @@ def _aggregated(catalogue: Catalogue, name: str, in_version: str) -> list[dict[s
 
 def _aggregated_subresource(resource: Resource, name: str) -> dict[str, Any]:
     kind, group_name, group_version, verbs = _SUBRESOURCES[name]
-    shown = {"group": group_name, "version": group_version, "kind": kind}
+    shown = {"group": group_name, "version": group_version, "kind": kind.format(resource.kind)}
     if not kind:
         shown = {"group": resource.group, "version": resource.version, "kind": resource.kind}
     return {"subresource": name, "responseKind": shown, "verbs": list(verbs)}

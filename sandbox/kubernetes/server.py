@@ -46,10 +46,11 @@ class ApiServer:
         self.cluster = cluster
         self._authority = authority
         self._host, self._port = host, port
+        self._listener = listener
         # For the cluster's own controllers.
         self.token = secrets.token_urlsafe(32)
-        api = Api(cluster, lambda token: CONTROLLERS if token == self.token else check(token))
-        self._traffic = Traffic(api.handle, self.token, record, strike)
+        self._api = Api(cluster, lambda token: CONTROLLERS if token == self.token else check(token))
+        self._traffic = Traffic(self._api.handle, self.token, record, strike)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._ready: threading.Event = threading.Event()
@@ -131,6 +132,7 @@ class ApiServer:
             await self._stop.wait()
         finally:
             await runner.cleanup()
+            await self._api.close()
 
 
 def start(

@@ -45,8 +45,8 @@ def operation_of(info: RequestInfo) -> str:
 
 
 def is_write(info: RequestInfo, dry_run: bool) -> bool:
-    """Whether a request may change something: not a dry run, a question or a token."""
-    asks = info.resource in _ASKING or info.subresource == "token"
+    """Whether a request may change the cluster: no dry run, question, token or request to a pod."""
+    asks = info.resource in _ASKING or info.subresource in ("token", "proxy")
     return info.is_resource and info.verb in _CHANGING and not dry_run and not asks
 
 
