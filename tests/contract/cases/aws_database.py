@@ -121,14 +121,14 @@ CASES = [
             Variant({"parameters": {}}, ("Parameters",)),
         ],
         named=False,
-        skip=dict.fromkeys(("missing", "faults", "killed"), "they are removed with their group alone"),
+        skip=dict.fromkeys(("missing", "lost_answers", "killed"), "they are removed with their group alone"),
     ),
     Case(
         "db-managed-password",
         of("aws.rds.master_password"),
         no_updates="it is only renewed, which is asked for anew in every run",
         named=False,
-        skip=dict.fromkeys(("missing", "faults", "killed"), _WITHIN),
+        skip=dict.fromkeys(("missing", "lost_answers", "killed"), _WITHIN),
     ),
     Case(
         "db-own-password",
@@ -136,7 +136,7 @@ CASES = [
         no_updates="it is only renewed, which is asked for anew in every run",
         count=_secrets,
         named=False,
-        skip=dict.fromkeys(("missing", "faults", "killed"), f"{_WITHIN}; kills are in the integration tests"),
+        skip=dict.fromkeys(("missing", "lost_answers", "killed"), f"{_WITHIN}; kills are in the integration tests"),
     ),
     Case(
         "db-snapshot",

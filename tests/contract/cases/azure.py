@@ -172,7 +172,7 @@ NETWORK = [
         no_updates="what can be set is always the same",
         immutable=[Variant({"forward": "third"}, ("properties.remoteVirtualNetwork.id",))],
         skip=dict.fromkeys(
-            ("life", "immutable", "missing", "faulty_reads"),
+            ("life", "immutable", "missing", "faults"),
             "its other side is made by the case itself: see test_azure_site",
         ),
         count=counted(lambda c: c.network.virtual_network_peerings.list(GROUP, f"{GROUP}-vnet")),
@@ -266,7 +266,7 @@ CLUSTER = [
         "key",
         key_of,
         no_updates="a key is another key when anything changes",
-        skip={"life": PERMANENT, "missing": PERMANENT, "faults": PERMANENT, "killed": PERMANENT},
+        skip={"life": PERMANENT, "missing": PERMANENT, "lost_answers": PERMANENT, "killed": PERMANENT},
     ),
     Case(
         "cluster",
@@ -291,7 +291,7 @@ CLUSTER = [
         of_cluster("azure.container.cluster", version="1.32"),
         updates=[Variant({"version": "1.34"}, ("properties.kubernetesVersion",))],
         skip=dict.fromkeys(
-            ("stranger", "missing", "faults", "faulty_reads", "killed", "killed_deletion"), "see the case cluster"
+            ("stranger", "missing", "lost_answers", "faults", "killed", "killed_deletion"), "see the case cluster"
         ),
     ),
     Case(
@@ -320,7 +320,8 @@ CLUSTER = [
         of_cluster("azure.container.agent_pool", "/general"),
         no_updates="see the case agent-pool",
         skip=dict.fromkeys(
-            ("life", "missing", "faults", "killed", "killed_deletion"), "it is made with its cluster, and goes with it"
+            ("life", "missing", "lost_answers", "killed", "killed_deletion"),
+            "it is made with its cluster, and goes with it",
         ),
     ),
     Case(
@@ -338,9 +339,7 @@ CLUSTER = [
         "lock",
         of_cluster("azure.authorization.lock", deletion_protection=True),
         no_updates="it is there or it is not",
-        skip=dict.fromkeys(
-            ("life", "faulty_reads", "killed_deletion"), "it exists to refuse just that: see test_azure_site"
-        ),
+        skip=dict.fromkeys(("life", "faults", "killed_deletion"), "it exists to refuse just that: see test_azure_site"),
     ),
     Case(
         "workspace",
@@ -415,7 +414,7 @@ STORE = [
             ),
             Variant({"versioning": False}, ("properties.isVersioningEnabled", "properties.changeFeed.enabled")),
         ],
-        skip={"missing": PERMANENT, "faults": PERMANENT, "killed": PERMANENT, "life": PERMANENT},
+        skip={"missing": PERMANENT, "lost_answers": PERMANENT, "killed": PERMANENT, "life": PERMANENT},
     ),
     Case(
         "container",

@@ -135,7 +135,7 @@ CASES = [
         no_updates="it has nothing but its name",
         named=False,
         skip=dict.fromkeys(
-            ("life", "missing", "faults", "faulty_reads", "killed", "killed_deletion"),
+            ("life", "missing", "lost_answers", "faults", "killed", "killed_deletion"),
             "a lock that is wanted is not deleted",
         ),
     ),
@@ -147,14 +147,14 @@ CASES = [
             Variant({"parameters": {"max_connections": "300"}}, ("values.max_connections",)),
         ],
         named=False,
-        skip=dict.fromkeys(("missing", "faults", "killed"), _ALWAYS),
+        skip=dict.fromkeys(("missing", "lost_answers", "killed"), _ALWAYS),
     ),
     Case(
         "database-password",
         of("azure.postgresql.password"),
         no_updates="a password is only renewed, which is asked for anew in every run",
         named=False,
-        skip=dict.fromkeys(("missing", "faults", "killed"), _RENEWED),
+        skip=dict.fromkeys(("missing", "lost_answers", "killed"), _RENEWED),
     ),
     Case(
         "database-backup",

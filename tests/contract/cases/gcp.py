@@ -278,7 +278,7 @@ CLUSTER = [
         of_cluster("gcp.container.cluster", gcp={"dataplane_v2": False}, network_policy=False),
         updates=[Variant({"network_policy": True}, ("addonsConfig.networkPolicyConfig", "networkPolicy"))],
         count=lambda environment: len(clusters(environment)),
-        skip=dict.fromkeys(("faults", "faulty_reads", "killed", "killed_deletion"), "the plain cluster tells"),
+        skip=dict.fromkeys(("lost_answers", "faults", "killed", "killed_deletion"), "the plain cluster tells"),
     ),
     Case(
         "pool",
@@ -303,7 +303,7 @@ CLUSTER = [
         updates=[Variant({"node_count": 6}, ("initialNodeCount",))],
         count=count_pools("fixed"),
         named=False,
-        skip=dict.fromkeys(("faults", "faulty_reads", "killed", "killed_deletion"), "the plain pool tells"),
+        skip=dict.fromkeys(("lost_answers", "faults", "killed", "killed_deletion"), "the plain pool tells"),
     ),
     Case(
         "pool-gpu",

@@ -91,7 +91,7 @@ def count_exports(environment: Environment) -> int:
     return len(storage.objects().list(bucket=name).execute().get("items", []))
 
 
-TOLD = dict.fromkeys(("faults", "faulty_reads", "killed", "killed_deletion"), "the plain cache tells")
+TOLD = dict.fromkeys(("lost_answers", "faults", "killed", "killed_deletion"), "the plain cache tells")
 
 CASES = [
     Case(
