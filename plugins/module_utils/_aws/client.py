@@ -155,6 +155,16 @@ class Session:
                     found = self._clients[service, where] = self._make(service, where)
         return found
 
+    def credentials(self) -> Any:
+        """botocore's credentials of this session, which renew themselves. Raises AuthError where there are none."""
+        self.client("sts")  # opens the session
+        found = self._core.get_credentials()
+        if found is None:
+            from botocore.exceptions import NoCredentialsError
+
+            raise translate(NoCredentialsError(), "sts", "credentials")
+        return found
+
     def _make(self, service: str, region: str) -> Any:
         from botocore.config import Config
 
@@ -189,6 +199,8 @@ class Session:
 
         wanted = self.site.credentials
         core = botocore.session.Session(profile=wanted.profile)
+        # Older versions of botocore ask one endpoint for the whole world, which private networks do not reach.
+        core.set_config_variable("sts_regional_endpoints", "regional")
         core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
         providers = _PROVIDERS[wanted.source]
         resolver = core.get_component("credential_provider")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._engine.access import Access
 from .._engine.backups import History
 from .._engine.capability import Built
 from .._engine.clock import Clock
@@ -77,6 +78,12 @@ class AwsDriver:
         from .registry import build
 
         return build(self.session, spec, cluster_built)
+
+    def access(self, cluster: str | None = None) -> Access:
+        """cluster: the name of an EKS cluster in the site's account and region."""
+        from .cluster_access import ClusterAccess
+
+        return ClusterAccess(self.session, cluster)
 
     def backups(self, label: str, database: Database | None, cache: Cache | None) -> Built:
         parts: list[Built] = []

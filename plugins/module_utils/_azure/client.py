@@ -100,14 +100,23 @@ class Client:
 
     def token(self, scope: str) -> str:
         """A token of the same principal for another service. Never to be shown."""
+        return self.access_token(scope)[0]
+
+    def access_token(self, scope: str, *, other_than: str = "") -> tuple[str, float]:
+        """The same, and when it ends in seconds since the epoch. other_than: a token that is of no use any more: the
+        credentials' memory is dropped if it still holds that one."""
         from azure.core.exceptions import AzureError, ClientAuthenticationError
 
         try:
-            return str(self._credential().get_token(scope).token)
+            found = self._credential().get_token(scope)
+            if other_than and found.token == other_than:
+                self._forget()
+                found = self._credential().get_token(scope)
         except (AzureError, ValueError) as error:
             if isinstance(error, ClientAuthenticationError):
                 self._forget()  # as in `_exchange`
             raise from_exception(error) from error
+        return str(found.token), float(found.expires_on)
 
     def principal(self) -> tuple[str, str]:
         """Who the credentials are: object id and principal type, as their own token for Resource Manager says."""
@@ -245,6 +254,13 @@ class Client:
             f"credentials.source: {given.source!r} does not exist on Azure. "
             "Use environment, managed_identity, cli or default."
         )
+
+    @property
+    def environment(self) -> str:
+        """Azure's name for the cloud that Resource Manager's address belongs to."""
+        host = urlparse(self.base_url).netloc.lower()
+        clouds = {".chinacloudapi.cn": "AzureChinaCloud", ".usgovcloudapi.net": "AzureUSGovernmentCloud"}
+        return next((name for end, name in clouds.items() if host.endswith(end)), "AzurePublicCloud")
 
     def tenant(self) -> str:
         """The tenant that the credentials sign in to, where they say so."""

@@ -18,6 +18,7 @@ from .._spec import names
 from .._spec.cluster import Cluster as ClusterSpec
 from .._spec.cluster import NodePool
 from .._spec.network import Network
+from .._spec.site import Site
 from .._spec.sizes import environment_default
 from . import encryption, logs, maintenance, pools
 from .access import ClusterAccess
@@ -35,6 +36,11 @@ _LOGS = {
     "scheduler": "kube-scheduler",
 }
 _OPEN = "0.0.0.0/0"
+
+
+def cluster_name(site: Site) -> str:
+    """The name of the site's AKS cluster."""
+    return names.of(site)
 
 
 class ClusterBuilder:
@@ -55,7 +61,7 @@ class ClusterBuilder:
     def build(self) -> Built:
         self._refuse()
         spec = self.spec
-        name = names.of(self.site)
+        name = cluster_name(self.site)
         self.path = self._path("Microsoft.ContainerService/managedClusters", name)
         self.identity = self._identity("cluster")
         self.kubelet = self._identity("kubelet")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._engine.access import Access
 from .._engine.backups import History
 from .._engine.capability import Built
 from .._engine.clock import Clock
@@ -41,6 +42,7 @@ class AzureDriver:
 
     def __init__(self, site: Site, clock: Clock) -> None:
         self.session = Session(site, clock)
+        self._cluster = ""
         registrations: list[Resource] = []
         if site.enable_services:
             registrations = [Registration(self.session, namespace) for namespace in NAMESPACES]
@@ -53,7 +55,17 @@ class AzureDriver:
         return NetworkBuilder(self.groups, spec, managed).build()
 
     def cluster(self, spec: Cluster, network: Network, network_built: Built) -> Built:
-        return ClusterBuilder(self.groups, spec, network, network_built).build()
+        built = ClusterBuilder(self.groups, spec, network, network_built).build()
+        self._cluster = built.exports["cluster"].path  # it may be in a group that the network's specification names
+        return built
+
+    def access(self, cluster: str | None = None) -> Access:
+        """cluster: an AKS cluster of the site's subscription as resource group/name, or its name alone in the site's
+        own resource group."""
+        from .cluster_access import ClusterAccess, cluster_path
+
+        path = self._cluster if self._cluster and not cluster else cluster_path(self.session, cluster)
+        return ClusterAccess(self.session, path)
 
     def object_store(self, spec: ObjectStore) -> Built:
         return StoreBuilder(self.groups, spec).build()

@@ -19,7 +19,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the API server is. server: URL; ca: the PEM of the CA that signed its certificate."""
+    """Where the API server is. server: URL; ca: the PEM of the CA that signed its certificate; "" for a public one."""
 
     cluster: str
     server: str

@@ -10,6 +10,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -126,12 +127,20 @@ class Cloud:
         session = self._authorised()
         return str(getattr(session.credentials, "service_account_email", "") or "these credentials")
 
-    def _authorised(self) -> Any:
+    def access_token(self, *, other_than: str = "") -> tuple[str, float | None]:
+        """The session's access token, and when it ends in seconds since the epoch. Never to be shown.
+
+        other_than: a token that is of no use any more: a new one is asked for if the session still has that one."""
+        credentials = self._authorised(other_than).credentials
+        expiry = credentials.expiry  # in UTC, without saying so
+        return str(credentials.token), expiry.replace(tzinfo=UTC).timestamp() if expiry else None
+
+    def _authorised(self, spent: str = "") -> Any:
         with self._guard:
             if self._session is None:
                 self._session = _open(self.site)
             credentials = self._session.credentials
-            if not credentials.valid:
+            if not credentials.valid or (spent and credentials.token == spent):
                 # Under the lock, so that sixteen threads ask for one token and not for sixteen.
                 try:
                     credentials.refresh(self._session._auth_request)

@@ -15,7 +15,7 @@ from .._spec.cluster import Access
 from .._spec.cluster import Cluster as Spec
 from .._spec.cluster import NodePool as PoolSpec
 from .._spec.network import Network as NetworkSpec
-from .._spec.site import check
+from .._spec.site import Site, check
 from .client import Cloud
 from .gke import PROTECTED, Cluster
 from .iam import ProjectMember, ServiceAccount
@@ -40,6 +40,11 @@ def build(spec: Spec, network: NetworkSpec, built: Built, cloud: Cloud) -> Built
     builder = Builder(spec, network, built, cloud)
     check(builder.problems())
     return builder.built()
+
+
+def cluster_name(site: Site) -> str:
+    """The name of the site's GKE cluster."""
+    return names.of(site, limit=40)
 
 
 def node_account(cloud: Cloud, **options: Any) -> ServiceAccount:
@@ -107,7 +112,7 @@ class Builder:
             needs.append(router)  # private nodes pull images through the NAT
         if len(self.zones_wanted()) == 0 and self.network_spec.zones != 3:
             needs.append(self._region())
-        self.cluster = Cluster(self.cloud, self.named(limit=40), self._cluster, needs, lock=f"gke/{self.named()}")
+        self.cluster = Cluster(self.cloud, cluster_name(self.site), self._cluster, needs, lock=f"gke/{self.named()}")
         self.cluster.classed(self._cluster_fields())
         self.node_pools = [self._pool(pool) for pool in self.spec.node_pools or ()]
         present = [pool for pool in self.node_pools if pool.present]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._engine.access import Access
 from .._engine.backups import History
 from .._engine.capability import Built
 from .._engine.clock import Clock
@@ -21,6 +22,7 @@ from . import (
     cloudsql_backups,
     cloudsql_promotion,
     cluster,
+    cluster_access,
     database,
     errors,
     network,
@@ -106,6 +108,11 @@ class GcpDriver:
         self._needed.update(services.DATABASE)
         built = database.build(spec, network, network_built, secrets_built, self.cloud, reapply=reapply)
         return self._with_services(built)
+
+    def access(self, cluster: str | None = None) -> Access:
+        """cluster: a GKE cluster of the site's project as location/name, or its name alone in the site's region."""
+        self._needed.update(services.ACCESS)
+        return cluster_access.ClusterAccess(self.cloud, cluster)
 
     def backups(self, label: str, database: Any | None, cache: Any | None) -> Built:
         made: list[Built] = []

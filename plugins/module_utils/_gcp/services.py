@@ -17,6 +17,7 @@ from .rest import Request, RestResource, Style
 BASE = ("compute", "iam", "cloudresourcemanager")
 NETWORK = (*BASE, "servicenetworking")
 CLUSTER = (*BASE, "container", "cloudkms")
+ACCESS = ("container",)
 STORE = ("storage", "cloudkms")
 SECRETS = ("secretmanager", "cloudkms")
 DATABASE = (*NETWORK, *SECRETS, "sqladmin", "monitoring")
