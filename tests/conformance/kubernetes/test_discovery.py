@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from kubernetes import client
 
-from tests.sandbox.kubernetes_support import KUBECTL, Running, running
+from tests.sandbox.kubernetes_support import KUBECTL, Running
 
 needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
 # Streams into containers and proxies, and what is stored as another version.
@@ -17,13 +16,6 @@ _NOT_SERVED = re.compile(
     r"/(attach|ephemeralcontainers|exec|portforward|proxy|resize)(/|$)"
     r"|/autoscaling/v1/|/events.k8s.io/|mutatingadmission"
 )
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Running]:
-    """One server for the module."""
-    with running("1.34.2") as started:
-        yield started
 
 
 def test_version_and_health(cluster: Running) -> None:
@@ -97,13 +89,6 @@ def test_openapi_documents(cluster: Running) -> None:
     assert cluster.request("GET", "/openapi/v3/apis/nothing/v1").code == 404
 
 
-def test_the_version_decides_what_is_served() -> None:
-    """Schemas are those of the cluster's own minor version."""
-    with running("1.31.4") as older:
-        assert "deviceclasses" not in str(older.get("/apis").get("groups"))
-        assert older.request("GET", "/apis/resource.k8s.io/v1/deviceclasses").code == 404
-
-
 def test_tables(cluster: Running) -> None:
     """What kubectl get asks for."""
     accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -159,13 +144,3 @@ def test_kubectl_makes_objects(cluster: Running) -> None:
     assert (spec["replicas"], spec["template"]["spec"]["containers"][0]["ports"][0]["containerPort"]) == (2, 80)
     assert "hostNetwork" not in spec["template"]["spec"]
     cluster.kubectl("delete", "namespace", "team", "--timeout=10s")
-
-
-def test_protobuf_that_is_not_decoded(cluster: Running) -> None:
-    """Refused with what it is about; nothing is dropped."""
-    media = "application/vnd.kubernetes.protobuf"
-    type_meta = b"\x0a\x02v1\x12\x03Pod"
-    body = b"k8s\x00\x0a" + bytes([len(type_meta)]) + type_meta
-    refused = cluster.request("POST", "/api/v1/namespaces/default/pods", body, media=media)
-    assert (refused.code, "Pod is not decoded from protobuf" in refused.body["message"]) == (415, True)
-    assert cluster.request("POST", "/api/v1/namespaces/default/pods", b"{}", media=media).code == 415

@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.sandbox.kubernetes_support import Running, deployment, running
-
-_COUNT = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Running]:
-    """One server for the module."""
-    with running() as started:
-        yield started
-
-
-@pytest.fixture
-def namespace(cluster: Running) -> str:
-    """A namespace of the test's own."""
-    name = f"space-{next(_COUNT)}"
-    cluster.post("/api/v1/namespaces", {"metadata": {"name": name}})
-    return name
-
+from tests.sandbox.kubernetes_support import Running, deployment
 
 _JSON = "application/json-patch+json"
 _MERGE = "application/merge-patch+json"

@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from tests.sandbox.kubernetes_support import Running, deployment, eventually, running
-
-_COUNT = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Running]:
-    """One server for the module."""
-    with running() as started:
-        yield started
-
-
-@pytest.fixture
-def namespace(cluster: Running) -> str:
-    """A namespace of the test's own."""
-    name = f"space-{next(_COUNT)}"
-    cluster.post("/api/v1/namespaces", {"metadata": {"name": name}})
-    return name
-
+from tests.sandbox.kubernetes_support import Running, deployment, eventually
 
 _MERGE = "application/merge-patch+json"
 
@@ -120,7 +98,6 @@ def test_a_namespace_comes_with_what_it_needs(cluster: Running, namespace: str) 
     made = cluster.get(f"/api/v1/namespaces/{namespace}")
     assert made["metadata"]["labels"] == {"kubernetes.io/metadata.name": namespace}
     assert (made["status"]["phase"], made["spec"]["finalizers"]) == ("Active", ["kubernetes"])
-    eventually(lambda: not _gone(cluster, f"/api/v1/namespaces/{namespace}/serviceaccounts/default"))
     ca = cluster.get(f"{_maps(namespace)}/kube-root-ca.crt")["data"]["ca.crt"]
     assert ca.encode() == cluster.server.ca_pem
     account = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
@@ -164,7 +141,6 @@ def test_some_namespaces_stay(cluster: Running) -> None:
 
 def test_pods_end_gracefully(cluster: Running, namespace: str) -> None:
     """A pod without a node goes at once; one on a node has its grace period, which a second delete can shorten."""
-    eventually(lambda: not _gone(cluster, f"/api/v1/namespaces/{namespace}/serviceaccounts/default"))
     pods = f"/api/v1/namespaces/{namespace}/pods"
     spec = {"containers": [{"name": "c", "image": "example.org/c:1"}]}
     made = cluster.post(pods, {"metadata": {"name": "a"}, "spec": spec})
@@ -186,7 +162,6 @@ def test_pods_end_gracefully(cluster: Running, namespace: str) -> None:
 
 def test_evictions_respect_budgets(cluster: Running, namespace: str) -> None:
     """429 as long as the budget has none to spare."""
-    eventually(lambda: not _gone(cluster, f"/api/v1/namespaces/{namespace}/serviceaccounts/default"))
     base = f"/api/v1/namespaces/{namespace}/pods"
     spec = {"containers": [{"name": "c", "image": "example.org/c:1"}]}
     cluster.post(base, {"metadata": {"name": "a", "labels": {"app": "a"}}, "spec": spec})

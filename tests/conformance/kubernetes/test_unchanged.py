@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.sandbox.kubernetes_support import Running, running
+from tests.sandbox.kubernetes_support import Running
 
 _MANIFESTS = """
 apiVersion: v1
@@ -196,11 +195,11 @@ webhooks:
 ---
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
-metadata: {name: widgets.example.org}
+metadata: {name: keepers.example.org}
 spec:
   group: example.org
   scope: Namespaced
-  names: {plural: widgets, kind: Widget}
+  names: {plural: keepers, kind: Keeper}
   versions:
   - name: v1
     served: true
@@ -214,14 +213,12 @@ spec:
 _DOCUMENTS: list[dict[str, Any]] = list(yaml.safe_load_all(_MANIFESTS))
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Running]:
-    """A server that has all of them."""
-    with running() as started:
-        for body in _DOCUMENTS:
-            made = started.apply(_path(started, body), body, extra="&fieldValidation=Strict")
-            assert made.code == 201, made.body
-        yield started
+@pytest.fixture(scope="module", autouse=True)
+def _applied(cluster: Running) -> None:
+    """All of them are there."""
+    for body in _DOCUMENTS:
+        made = cluster.apply(_path(cluster, body), body, extra="&fieldValidation=Strict")
+        assert made.code == 201, made.body
 
 
 def _path(cluster: Running, body: dict[str, Any]) -> str:

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from tests.sandbox.kubernetes_support import Running, running
-
-_COUNT = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Running]:
-    """One server for the module."""
-    with running() as started:
-        yield started
+from tests.sandbox.kubernetes_support import Running
 
 
 @pytest.fixture
 def core(cluster: Running) -> client.CoreV1Api:
     """The official client's core API."""
     return client.CoreV1Api(cluster.api())
-
-
-@pytest.fixture
-def namespace(core: client.CoreV1Api) -> str:
-    """A namespace of the test's own."""
-    name = f"objects-{next(_COUNT)}"
-    core.create_namespace({"metadata": {"name": name}})
-    return name
 
 
 def _config_map(name: str = "settings", **more: Any) -> dict[str, Any]:
