@@ -86,12 +86,12 @@ $(VENV)/bin/python:
 	    echo "set-up: $$("$$each" --version) in .venv"; exec "$$each" -m venv $(VENV); fi; \
 	done; echo "set-up: Python 3.11 or newer is needed, and none of '$$PYTHON_LOOKS' is that" >&2; exit 1
 
-$(VENV)/.run: requirements/runtime.txt requirements/sandbox.txt | $(VENV)/bin/python
+$(VENV)/.run: requirements/runtime.txt requirements/sandbox.txt examples/ml-inference/requirements.txt | $(VENV)/bin/python
 	@echo "set-up: what the collection and the sandbox need (once, a minute or two)"
 	@python -m pip install -q --disable-pip-version-check -r requirements/runtime.txt -r requirements/sandbox.txt
 	@touch $@
 
-$(VENV)/.develop: requirements/development.txt $(VENV)/.run | $(VENV)/bin/python
+$(VENV)/.develop: requirements/development.txt examples/ml-inference/training/requirements.txt $(VENV)/.run | $(VENV)/bin/python
 	@echo "set-up: what tests and gates need (once, a few minutes)"
 	@python -m pip install -q --disable-pip-version-check -r requirements/development.txt
 	@touch $@
