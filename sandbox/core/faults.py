@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -94,6 +95,7 @@ class Faults:
     def __init__(self) -> None:
         self._rules: list[FaultRule] = []
         self._next_id = 1
+        self._lock = threading.Lock()  # the clusters' API servers ask from their own threads
 
     def add(self, rule: FaultRule) -> FaultRule:
         """Put a rule into force and give it an id."""
@@ -112,14 +114,16 @@ class Faults:
 
     def match(self, operation: str, method: str, path: str) -> FaultRule | None:
         """The rule that strikes this request, counted; ``fail_operation`` rules are left to the emulator."""
-        for rule in self._rules:
-            if rule.kind != "fail_operation" and rule.applies(operation, method, path) and rule.take(operation):
-                return rule
-        return None
+        with self._lock:
+            for rule in self._rules:
+                if rule.kind != "fail_operation" and rule.applies(operation, method, path) and rule.take(operation):
+                    return rule
+            return None
 
     def match_operation(self, operation: str) -> FaultRule | None:
         """The ``fail_operation`` rule that strikes this long-running operation, counted."""
-        for rule in self._rules:
-            if rule.kind == "fail_operation" and rule.applies(operation, "", "") and rule.take(operation):
-                return rule
-        return None
+        with self._lock:
+            for rule in self._rules:
+                if rule.kind == "fail_operation" and rule.applies(operation, "", "") and rule.take(operation):
+                    return rule
+            return None

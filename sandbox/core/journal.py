@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ class Journal:
         self.cloud = cloud
         self.entries: list[dict[str, Any]] = []
         self._seq = 0
+        self._lock = threading.Lock()  # the clusters' API servers log from their own threads
         self._file: TextIO | None = None
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -30,10 +32,9 @@ class Journal:
     def record(
         self, *, method: str, path: str, operation: str, status: int, start: float, write: bool, fault: str | None
     ) -> None:
-        """Log a request that ends now; ``start`` is Unix time."""
-        self._seq += 1
+        """Log a request that ends now; ``start`` is Unix time. May be called in any thread."""
         entry = {
-            "seq": self._seq,
+            "seq": 0,
             "time": datetime.fromtimestamp(start, UTC).isoformat(timespec="milliseconds"),
             "cloud": self.cloud,
             "method": method,
@@ -45,9 +46,12 @@ class Journal:
             "write": write,
             "fault": fault,
         }
-        self.entries.append(entry)
-        if self._file is not None:
-            self._file.write(json.dumps(entry) + "\n")
+        with self._lock:
+            self._seq += 1
+            entry["seq"] = self._seq
+            self.entries.append(entry)
+            if self._file is not None:
+                self._file.write(json.dumps(entry) + "\n")
 
     def since(self, seq: int = 0) -> list[dict[str, Any]]:
         """Entries logged after entry number ``seq``."""
@@ -55,6 +59,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the log file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None

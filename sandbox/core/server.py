@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -46,8 +47,16 @@ def build_app(cloud: CloudEmulator, context: Context) -> web.Application:
     async def close_journal(_: web.Application) -> None:
         context.journal.close()
 
+    app.on_cleanup.append(_stop_clusters)
     app.on_cleanup.append(close_journal)
     return app
+
+
+async def _stop_clusters(_: web.Application) -> None:
+    """The API servers of the cloud's clusters end with it; a cloud without clusters has never loaded them."""
+    managed = sys.modules.get("sandbox.kubernetes.managed")
+    if managed is not None:
+        await asyncio.get_running_loop().run_in_executor(None, managed.stop_all)
 
 
 async def _serve(cloud: CloudEmulator, context: Context, request: web.Request) -> web.StreamResponse:

@@ -191,7 +191,8 @@ class Catalogue:
         self._by_storage: dict[str, Resource] = {}
         self._stored_generation = -1
         self.generation = 0  # counts changes, for caches made from it
-        self.add(_built_in(library))
+        self._built_in: list[str] = []
+        self.renew(library)
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._resources.values())
@@ -230,6 +231,15 @@ class Catalogue:
     def in_version(self, group: str, version: str) -> list[Resource]:
         """What one group version has."""
         return [one for one in self if one.group == group and one.version == version]
+
+    def renew(self, library: Library) -> None:
+        """Serve the built-in kinds of another version; custom ones stay."""
+        found = list(_built_in(library))
+        for resource_id in self._built_in:
+            self.remove(resource_id)
+        self.library = library
+        self._built_in = sorted({one.id for one in found})
+        self.add(found)
 
     def add(self, resources: Iterable[Resource]) -> None:
         """Serve more."""

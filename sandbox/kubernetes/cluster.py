@@ -44,6 +44,12 @@ class Cluster:
         """``1.34``."""
         return ".".join(self.version.split(".")[:2])
 
+    def upgrade(self, version: str) -> None:
+        """Serve another version's kinds and schemas from now on; objects stay."""
+        before, self.version = self.version, version.removeprefix("v")
+        if self.version != before:
+            self.catalogue.renew(library(self.minor))
+
     def resource(self, api_version: str, kind: str) -> Resource:
         """A resource that is known to be served."""
         found = self.catalogue.of_kind(api_version, kind)

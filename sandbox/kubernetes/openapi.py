@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from .catalogue import Catalogue, Resource
@@ -26,11 +27,14 @@ _PATCHES = ("application/json-patch+json", "application/merge-patch+json", "appl
 class OpenApi:
     """Documents of one cluster, made when asked for and kept until the catalogue changes."""
 
-    def __init__(self, catalogue: Catalogue, version: str) -> None:
+    def __init__(self, catalogue: Catalogue, version: Callable[[], str]) -> None:
         self._catalogue = catalogue
-        self._info = {"title": "Kubernetes", "version": f"v{version}"}
+        self._version = version
         self._made: dict[str, bytes] = {}
         self._generation = -1
+
+    def _info(self) -> dict[str, str]:
+        return {"title": "Kubernetes", "version": f"v{self._version()}"}
 
     def v2(self) -> bytes:
         """The whole in Swagger 2.0."""
@@ -71,7 +75,7 @@ class OpenApi:
             if one.custom is not None:
                 definitions[name] = _plain(_custom(one), _V2)
             paths |= _paths(one, {"$ref": _V2 + name}, 2)
-        return {"swagger": "2.0", "info": self._info, "paths": paths, "definitions": definitions}
+        return {"swagger": "2.0", "info": self._info(), "paths": paths, "definitions": definitions}
 
     def _v3(self, resources: list[Resource]) -> dict[str, Any]:
         schemas: dict[str, Any] = {}
@@ -84,7 +88,7 @@ class OpenApi:
             else:
                 self._collect({"$ref": f"#/$defs/{name}"}, schemas)
             paths |= _paths(one, {"$ref": _V3 + name}, 3)
-        return {"openapi": "3.0.0", "info": self._info, "paths": paths, "components": {"schemas": schemas}}
+        return {"openapi": "3.0.0", "info": self._info(), "paths": paths, "components": {"schemas": schemas}}
 
     def _collect(self, node: Any, into: dict[str, Any]) -> None:
         """All definitions that a node refers to."""

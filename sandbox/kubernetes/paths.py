@@ -21,7 +21,7 @@ class Paths:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._openapi = OpenApi(cluster.catalogue, cluster.version)
+        self._openapi = OpenApi(cluster.catalogue, lambda: cluster.version)
         self._fixed: dict[str, Callable[[], Any]] = {
             "/version": lambda: discovery.version(cluster.version),
             "/openapi/v3": self._openapi.index,

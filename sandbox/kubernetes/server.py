@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +43,9 @@ class ApiServer:
         port: int,
         record: Record | None = None,
         strike: Strike | None = None,
+        listener: socket.socket | None = None,
     ) -> None:
+        """``listener``: a socket that listens already (connections wait in it); it is the server's from now on."""
         self.cluster = cluster
         self._authority = authority
         self._host, self._port = host, port
@@ -91,6 +94,10 @@ class ApiServer:
         """Where logs of containers are: ``Controllers.log`` of the controllers that run the pods."""
         self.cluster.logs.source = source
 
+    def soon(self, work: Callable[[Cluster], object]) -> None:
+        """Run ``work`` in the server's thread before any request that comes after this; does not wait for it."""
+        self._loop.call_soon_threadsafe(work, self.cluster)
+
     def call(self, work: Callable[[Cluster], _T]) -> _T:
         """Run ``work`` on the cluster in the server's thread and return its result."""
 
@@ -125,8 +132,10 @@ class ApiServer:
         await runner.setup()
         try:
             context = self._authority.server_context("apiserver", (*LOOPBACK, *_SERVICE_NAMES))
-            site = web.TCPSite(runner, self._host, self._port, ssl_context=context)
-            await site.start()
+            if self._listener is None:
+                await web.TCPSite(runner, self._host, self._port, ssl_context=context).start()
+            else:
+                await web.SockSite(runner, self._listener, ssl_context=context).start()
             self._port = runner.addresses[0][1]
             self._ready.set()
             await self._stop.wait()

@@ -1,38 +1,116 @@
-"""Addresses of LoadBalancer services, and how much disruption a budget allows."""
+"""LoadBalancer services: an address each, listeners behind it, and the objects of the cloud."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import json
+from collections.abc import Callable, Sequence
 
 from ..kinds.base import at
-from ..selectors import object_selector
-from .base import Controller, Informers, condition, is_active, is_ready, scaled
+from .base import Controller, Informers
 from .client import Body, Client
-from .informer import Key, controller_uid
+from .cloud import CloudObjects
+from .forwarding import Forwarder, Target
+from .informer import Key
 
-# Loopback addresses that nothing else uses; a load balancer listens on its own.
-BALANCER_NETWORK = ipaddress.IPv4Network("127.192.0.0/16")
 CLASS = "loadBalancerClass"
+FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
 
 
 class LoadBalancers(Controller):
-    """Gives every LoadBalancer service without a class of its own an address."""
+    """Serves every LoadBalancer service without a class of its own on an address of ``network``."""
 
     api_version, plural, kind = "v1", "services", "Service"
 
+    def __init__(
+        self, client: Client, informers: Informers, objects: CloudObjects | None, network: ipaddress.IPv4Network
+    ) -> None:
+        super().__init__(client, informers)
+        self._objects = objects
+        self._network = network
+        self._endpoints = informers.of("v1", "endpoints")
+        self._listeners: dict[Key, dict[tuple[str, int], Forwarder]] = {}
+        self._refused: dict[Key, set[tuple[str, int]]] = {}
+        self._made: dict[str, str] = {}
+
+    async def run(self) -> None:
+        try:
+            await super().run()
+        finally:
+            for key in list(self._listeners):
+                self._close(key)
+
     async def reconcile(self, key: Key) -> None:
         service = self.own.get(*key)
-        if service is None or service["metadata"].get("deletionTimestamp"):
+        if service is None:
+            self._close(key)
             return
+        meta = service["metadata"]
+        held = FINALIZER in (meta.get("finalizers") or [])
+        balanced = at(service, "spec.type") == "LoadBalancer" and not service["spec"].get(CLASS)
+        if balanced and not meta.get("deletionTimestamp"):
+            if not held:
+                service = await self._finalizers(service, [*(meta.get("finalizers") or []), FINALIZER])
+                await self.event(service, "Normal", "EnsuringLoadBalancer", "Ensuring load balancer")
+            await self._ensure(service)
+        elif held:
+            await self._release(key, service)
+        else:
+            self._close(key)
+
+    async def _ensure(self, service: Body) -> None:
         given = at(service, "status.loadBalancer.ingress") or []
-        wanted = at(service, "spec.type") == "LoadBalancer" and not service["spec"].get(CLASS)
-        if wanted == bool(given):
-            return
-        address = self._free() if wanted else ""
-        ingress = [{"ip": address, "ipMode": "VIP"}] if wanted else None
-        await self.set_status(service, {**(service.get("status") or {}), "loadBalancer": {"ingress": ingress}})
-        if wanted:
+        address = given[0]["ip"] if given else self._free()
+        ingress = [{"ip": address, "ipMode": "VIP"}]
+        status = {**(service.get("status") or {}), "loadBalancer": {"ingress": ingress}}
+        await self._make({**service, "status": status})
+        await self._listen(service, address)
+        if not given:
+            await self.set_status(service, status)
             await self.event(service, "Normal", "EnsuredLoadBalancer", "Ensured load balancer")
+
+    async def _make(self, service: Body) -> None:
+        """The cloud's part, again whenever the service has changed."""
+        meta = service["metadata"]
+        state = json.dumps([meta.get("annotations"), service["spec"]], sort_keys=True)
+        if self._objects is None or self._made.get(meta["uid"]) == state:
+            return
+        try:
+            # Not in this thread: the cloud may be at work, and must never wait for us while we wait for it.
+            await asyncio.to_thread(self._objects.balancer, service)
+        except Exception as error:
+            text = f"Error syncing load balancer: failed to ensure load balancer: {error}"
+            await self.event(service, "Warning", "SyncLoadBalancerFailed", text)
+            raise
+        self._made[meta["uid"]] = state
+
+    async def _release(self, key: Key, service: Body) -> None:
+        self._close(key)
+        meta = service["metadata"]
+        await self.event(service, "Normal", "DeletingLoadBalancer", "Deleting load balancer")
+        if self._objects is not None:
+            try:
+                await asyncio.to_thread(self._objects.no_balancer, service)
+            except Exception as error:
+                text = f"Error syncing load balancer: failed to delete load balancer: {error}"
+                await self.event(service, "Warning", "SyncLoadBalancerFailed", text)
+                raise
+        self._made.pop(meta["uid"], None)
+        if not meta.get("deletionTimestamp"):
+            # A null takes the addresses away.
+            await self.set_status(service, {**(service.get("status") or {}), "loadBalancer": {"ingress": None}})
+            service = self.own.get(*key) or service
+        await self._finalizers(service, [one for one in service["metadata"]["finalizers"] if one != FINALIZER])
+        await self.event(service, "Normal", "DeletedLoadBalancer", "Deleted load balancer")
+
+    async def _finalizers(self, service: Body, wanted: Sequence[str]) -> Body:
+        version = service["metadata"]["resourceVersion"]
+        patch = {"metadata": {"resourceVersion": version, "finalizers": list(wanted) or None}}
+        changed = await self.client.patch(self.path(service), patch)
+        if wanted:
+            self.own.remember(changed)
+        return changed
 
     def _free(self) -> str:
         taken = {
@@ -40,69 +118,45 @@ class LoadBalancers(Controller):
             for service in self.own.objects.values()
             for one in at(service, "status.loadBalancer.ingress") or []
         }
-        return next(str(address) for address in BALANCER_NETWORK.hosts() if str(address) not in taken)
+        return next(str(address) for address in self._network.hosts() if str(address) not in taken)
 
+    # --- listeners ------------------------------------------------------------------------------------------------
 
-class DisruptionBudgets(Controller):
-    """policy/v1 budgets: how many pods are healthy, how many may go."""
+    async def _listen(self, service: Body, address: str) -> None:
+        key = (service["metadata"]["namespace"], service["metadata"]["name"])
+        ports = {one["port"]: one.get("name", "") for one in service["spec"]["ports"] if one["protocol"] == "TCP"}
+        listeners = self._listeners.setdefault(key, {})
+        refused = self._refused.setdefault(key, set())
+        for place in [place for place in listeners if place[0] != address or place[1] not in ports]:
+            listeners.pop(place).close()
+        for port, name in ports.items():
+            place = (address, port)
+            if place in listeners or place in refused:
+                continue
+            forwarder = Forwarder(self._targets(key, name))
+            try:
+                await forwarder.listen(address, port)
+            except OSError as error:
+                refused.add(place)
+                text = f"Nothing listens on {address}:{port} of this machine: {error.strerror or error}"
+                await self.event(service, "Warning", "PortNotServed", text)
+                continue
+            listeners[place] = forwarder
 
-    api_version, plural, kind = "policy/v1", "poddisruptionbudgets", "PodDisruptionBudget"
+    def _targets(self, key: Key, name: str) -> Callable[[], list[Target]]:
+        def ready() -> list[Target]:
+            found = self._endpoints.get(*key) or {}
+            return [
+                (address["ip"], port["port"])
+                for subset in found.get("subsets") or []
+                for port in subset.get("ports") or []
+                if port.get("name", "") == name
+                for address in subset.get("addresses") or []
+            ]
 
-    def __init__(self, client: Client, informers: Informers) -> None:
-        super().__init__(client, informers)
-        self._pods = informers.of("v1", "pods")
-        self._owners = [informers.of("apps/v1", name) for name in ("replicasets", "statefulsets")]
-        self._pods.on_change(lambda body, before: self._of_namespace(body))
+        return ready
 
-    def _of_namespace(self, pod: Body) -> None:
-        for key in self.own.objects:
-            if key[0] == pod["metadata"]["namespace"]:
-                self.enqueue(key)
-
-    async def reconcile(self, key: Key) -> None:
-        budget = self.own.get(*key)
-        if budget is None or budget["metadata"].get("deletionTimestamp"):
-            return
-        spec = budget.get("spec") or {}
-        fits = object_selector(spec.get("selector"))
-        pods = [
-            pod
-            for pod in self._pods.in_namespace(key[0])
-            if fits(pod["metadata"].get("labels") or {}) and is_active(pod)
-        ]
-        expected = self._expected(pods)
-        healthy = sum(map(is_ready, pods))
-        if spec.get("maxUnavailable") is not None:
-            wanted = max(0, expected - scaled(spec["maxUnavailable"], expected, up=True))
-        else:
-            wanted = scaled(spec.get("minAvailable", 1), expected, up=True)
-        allowed = max(0, healthy - wanted) if expected else 0
-        before = budget.get("status") or {}
-        conditions = [dict(one) for one in before.get("conditions") or []]
-        reason = "SufficientPods" if allowed else "InsufficientPods"
-        condition(conditions, "DisruptionAllowed", str(allowed > 0), reason)
-        for one in conditions:
-            one.setdefault("message", "")
-        status: Body = {
-            "observedGeneration": budget["metadata"]["generation"],
-            "disruptionsAllowed": allowed,
-            "currentHealthy": healthy,
-            "desiredHealthy": wanted,
-            "expectedPods": expected,
-            "conditions": conditions,
-        }
-        await self.set_status(budget, status)
-
-    def _expected(self, pods: list[Body]) -> int:
-        """As many as the owners of the pods want; pods on their own count for themselves."""
-        total = 0
-        seen: set[str] = set()
-        for pod in pods:
-            uid = controller_uid(pod)
-            owner = next((one for one in (source.by_uid(uid) for source in self._owners) if one), None)
-            if owner is None:
-                total += 1
-            elif uid not in seen:
-                seen.add(uid)
-                total += owner["spec"]["replicas"]
-        return total
+    def _close(self, key: Key) -> None:
+        self._refused.pop(key, None)
+        for forwarder in self._listeners.pop(key, {}).values():
+            forwarder.close()

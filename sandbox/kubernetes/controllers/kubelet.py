@@ -19,24 +19,24 @@ from .pods import PodRunner
 
 _STRATEGIC = "application/strategic-merge-patch+json"
 _OVER = ("Succeeded", "Failed")
-# Every pod has a loopback address of its own, so that all of them can listen on the same port.
-POD_NETWORK = ipaddress.IPv4Network("127.64.0.0/10")
 _PLURALS = {"ConfigMap": "configmaps", "Secret": "secrets"}
 
 
 class Kubelet(Controller):
-    """Of all nodes at once. ``images`` says what runs; logs go to ``directory``."""
+    """Of all nodes at once. ``images`` says what runs; logs go to ``directory``, pods live in ``network``."""
 
     api_version, plural, kind = "v1", "pods", "Pod"
 
-    def __init__(self, client: Client, informers: Informers, images: Images, directory: Path) -> None:
+    def __init__(
+        self, client: Client, informers: Informers, images: Images, directory: Path, network: ipaddress.IPv4Network
+    ) -> None:
         super().__init__(client, informers)
         self._images = images
         self._logs = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._runners: dict[str, tuple[PodRunner, asyncio.Task[None]]] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
-        self._addresses = _addresses()
+        self._addresses = _addresses(network)
         self._session: aiohttp.ClientSession | None = None
         self._nodes = informers.of("v1", "nodes")
 
@@ -82,7 +82,8 @@ class Kubelet(Controller):
         async def event(kind: str, reason: str, message: str) -> None:
             await self.event(pod, kind, reason, message)
 
-        address = next(self._addresses)
+        used = {runner.ip for runner, _ in self._runners.values()}
+        address = next(one for one in self._addresses if one not in used)
         runner = PodRunner(pod, address, self._images, self._logs, self._session, find, tell, event)
         self._runners[pod["metadata"]["uid"]] = (runner, asyncio.create_task(runner.run()))
 
@@ -127,6 +128,6 @@ class Kubelet(Controller):
         await asyncio.gather(*(self._finish(uid, 1.0) for uid in list(self._runners)))
 
 
-def _addresses() -> Iterator[str]:
+def _addresses(network: ipaddress.IPv4Network) -> Iterator[str]:
     while True:
-        yield from (str(address) for address in POD_NETWORK.hosts())
+        yield from (str(address) for address in network.hosts())

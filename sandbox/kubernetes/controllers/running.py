@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-from .balancers import DisruptionBudgets, LoadBalancers
+from .balancers import LoadBalancers
 from .base import Controller, Informers
-from .client import Client
+from .budgets import DisruptionBudgets
+from .client import Body, Client
+from .cloud import CloudObjects
 from .deployments import Deployments, ReplicaSets
 from .endpoints import Endpoints
 from .images import Images, ImageTable
 from .jobs import Jobs
 from .kubelet import Kubelet
+from .networks import balancer_network, pod_network
+from .pools import NodePools
 from .scheduler import Scheduler
 from .sets import DaemonSets, StatefulSets
 
@@ -25,8 +30,21 @@ _START_SECONDS = 30.0
 class Controllers:
     """Running controllers. They know the API server by its address alone, so any will do."""
 
-    def __init__(self, url: str, ca_file: Path, token: str, directory: Path, images: Images | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        ca_file: Path,
+        token: str,
+        directory: Path,
+        images: Images | None = None,
+        objects: CloudObjects | None = None,
+        nodes: Sequence[Body] = (),
+    ) -> None:
+        """``objects``: what the cloud makes for the cluster; ``nodes``: that the cluster has (see ``want_nodes``)."""
         self._place = (url, ca_file, token)
+        self._objects = objects
+        self._wanted_nodes = list(nodes)
+        self._pools: NodePools | None = None
         self._directory = directory
         self._images = images or ImageTable()
         self._loop = asyncio.new_event_loop()
@@ -58,6 +76,16 @@ class Controllers:
     def __exit__(self, *exc: object) -> None:
         self.stop()
 
+    def want_nodes(self, nodes: Sequence[Body]) -> None:
+        """The nodes that there are now: new ones are registered, those gone are drained and deleted. Any thread."""
+        self._wanted_nodes = list(nodes)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._follow_nodes)
+
+    def _follow_nodes(self) -> None:
+        if self._pools is not None:
+            self._pools.want(self._wanted_nodes)
+
     def log(self, uid: str, container: str) -> Path | None:
         """The file with what a container of a pod printed; None when it runs in name only or not here."""
         return None if self._kubelet is None else self._kubelet.log(uid, container)
@@ -78,7 +106,9 @@ class Controllers:
     async def _serve(self) -> None:
         async with Client(*self._place) as client:
             informers = Informers(client)
-            self._kubelet = Kubelet(client, informers, self._images, self._directory)
+            url = self._place[0]
+            self._kubelet = Kubelet(client, informers, self._images, self._directory, pod_network(url))
+            self._pools = NodePools(client, informers, self._wanted_nodes)
             controllers: list[Controller] = [
                 Deployments(client, informers),
                 ReplicaSets(client, informers),
@@ -86,9 +116,10 @@ class Controllers:
                 DaemonSets(client, informers),
                 Jobs(client, informers),
                 Endpoints(client, informers),
-                LoadBalancers(client, informers),
+                LoadBalancers(client, informers, self._objects, balancer_network(url)),
                 DisruptionBudgets(client, informers),
                 Scheduler(client, informers),
+                self._pools,
                 self._kubelet,
             ]
             tasks = [asyncio.create_task(one.run()) for one in informers.all()]
