@@ -19,6 +19,7 @@ from ..core.tls import Authority
 from .identity import TokenCheck
 
 if TYPE_CHECKING:
+    from .authorization import Decide
     from .controllers import Controllers
     from .controllers.cloud import CloudObjects
     from .controllers.images import Images
@@ -37,7 +38,8 @@ class ManagedCluster:
 
     ``tokens`` turns a bearer token into its user; it is asked in the server's thread and must not wait for a thread
     that may be in ``stop``. ``classes`` are the StorageClasses that the cloud gives its clusters, ``manifests`` what
-    else it puts there (its add-ons), both as object bodies. ``refresh`` is called while the server runs, twice a
+    else it puts there (its add-ons), both as object bodies. ``decide`` is the cloud's authorizer beside RBAC, asked in the
+    server's thread as ``tokens`` is. ``refresh`` is called while the server runs, twice a
     second and in a thread of its own, for whoever lets nodes follow a clock. ``port`` 0 takes any.
     """
 
@@ -56,6 +58,7 @@ class ManagedCluster:
         images: Images | None = None,
         classes: Sequence[Body] = (),
         manifests: Sequence[Body] = (),
+        decide: Decide | None = None,
         refresh: Callable[[], object] | None = None,
         port: int = 0,
     ) -> None:
@@ -65,7 +68,7 @@ class ManagedCluster:
         self._clock, self._record, self._strike = clock, record, strike
         self._objects, self._images = objects, images
         self._start_with = [*classes, *manifests]
-        self._refresh = refresh
+        self._decide, self._refresh = decide, refresh
         self._nodes: list[Body] = []
         self._server: ApiServer | None = None
         self._controllers: Controllers | None = None
@@ -175,6 +178,7 @@ class ManagedCluster:
         from .server import ApiServer
 
         cluster = Cluster(self.name, self._version, self._clock, self._authority.pem.decode())
+        cluster.authorizer.beside = self._decide
         _put_all(cluster, [*self._start_with, *self._nodes])
         server = ApiServer(
             cluster,
