@@ -307,14 +307,15 @@ def test_access_that_is_no_longer_named_is_taken_back(site: dict[str, Any], azur
 
     allowed = {"cluster": {"access": [{"principal": CLIENT_OBJECT, "role": "edit"}], "deletion_protection": True}}
     run(site, allowed)
-    assert grants() == sorted([ROLES["aks-rbac-writer"], ROLES["aks-cluster-user"]])
-    role = f"{SUB}/providers/Microsoft.Authorization/roleDefinitions/{ROLES['aks-rbac-cluster-admin']}"
+    own = ROLES["aks-rbac-cluster-admin"]  # whoever rolls out may look into the cluster
+    assert grants() == sorted([ROLES["aks-rbac-writer"], ROLES["aks-cluster-user"], own])
+    role = f"{SUB}/providers/Microsoft.Authorization/roleDefinitions/{ROLES['aks-rbac-reader']}"
     body = {"properties": {"roleDefinitionId": role, "principalId": CLIENT_OBJECT}}
     azure.roles.role_assignments.create(cluster, "12121212-0000-0000-0000-000000000000", body)
     assert acts(run(site, allowed)) == {}
     report = run(site, {"cluster": {"deletion_protection": True}})
     assert acts(report) == {f"azure.authorization.access {BASE}": "delete"}
-    assert grants() == [ROLES["aks-rbac-cluster-admin"]]  # somebody else's
+    assert grants() == sorted([ROLES["aks-rbac-reader"], own])  # somebody else's, and the caller's
     assert acts(run(site, {"cluster": {"deletion_protection": True}})) == {}  # the lock is back
 
 

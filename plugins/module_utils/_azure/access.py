@@ -19,7 +19,7 @@ from .._engine.tags import as_description, from_description
 from .._spec.cluster import Access
 from .arm import at
 from .fields import last_segment
-from .kinds_access import ROLES, RoleAssignment, assignment_name
+from .kinds_access import ROLES, ROLLOUT, RoleAssignment, assignment_name
 from .kinds_cluster import Cluster
 from .kinds_common import Lock
 
@@ -39,11 +39,12 @@ class ClusterAccess(Resource):
     kind = "azure.authorization.access"
     fields = Fields({"grants": Field(unordered=True)})
 
-    def __init__(self, cluster: Cluster, lock: Lock, access: Sequence[Access]) -> None:
-        super().__init__(cluster.name, [cluster], present=bool(access))
+    def __init__(self, cluster: Cluster, lock: Lock, access: Sequence[Access], needs: Sequence[Resource] = ()) -> None:
+        super().__init__(cluster.name, [cluster, *needs], present=bool(access))
         self.cluster = cluster
         self.guard = lock
         self.session = cluster.session
+        self._going = False
         self.wanted = sorted(f"{item.principal.lower()} {role}" for item in access for role in _GRANTS[item.role])
 
     def predicted(self) -> dict[str, Any]:
@@ -56,7 +57,8 @@ class ClusterAccess(Resource):
         if not self.cluster.outputs:
             return None
         found = self._found()
-        counted = sorted(grant for grant, item in found.items() if grant in self.wanted or self._ours(item))
+        wanted = () if self._going else self.wanted
+        counted = sorted(grant for grant, item in found.items() if grant in wanted or self._ours(item))
         if not counted:
             return None
         return Observed(values={"grants": counted}, outputs=self.predicted(), raw=found)
@@ -74,15 +76,18 @@ class ClusterAccess(Resource):
         return found
 
     def _ours(self, item: dict[str, Any]) -> bool:
-        return self.session.site.owner.owns(from_description(at(item, "properties.description")))
+        told = from_description(at(item, "properties.description"))
+        return self.session.site.owner.owns(told) and not ROLLOUT.items() <= told.items()
 
     def create(self, desired: dict[str, Any]) -> Operation:
+        self._going = False
         return self._bring(self.session.patient(self._found), desired["grants"])
 
     def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
         return self._bring(observed.raw, desired["grants"])
 
     def delete(self, observed: Observed) -> Operation:
+        self._going = True  # from now on only what is ours counts: the grants of others stay
         return self._bring(observed.raw, [])
 
     def _bring(self, found: dict[str, dict[str, Any]], wanted: Sequence[str]) -> Operation:

@@ -23,7 +23,7 @@ from .._spec.sizes import environment_default
 from . import encryption, logs, maintenance, pools
 from .access import ClusterAccess
 from .groups import Groups
-from .kinds_access import RoleAssignment
+from .kinds_access import RoleAssignment, RolloutAccess
 from .kinds_cluster import AgentPool, Cluster, MaintenanceConfiguration
 from .kinds_common import Identity, Lock
 from .kinds_network import PublicAddress, Subnet
@@ -80,7 +80,8 @@ class ClusterBuilder:
         self._pools(lock)
         self._maintenance(lock)
         workspace = self._logs(lock)
-        self.resources.append(ClusterAccess(self.cluster, lock, spec.access or ()))
+        rollout = RolloutAccess(self.cluster, lock)
+        self.resources += [rollout, ClusterAccess(self.cluster, lock, spec.access or (), [rollout])]
         return Built(
             self.resources,
             exports={
@@ -88,6 +89,7 @@ class ClusterBuilder:
                 "workspace": workspace,
                 "identity": self.identity,
                 "kubelet": self.kubelet,
+                "rollout": rollout,
             },
             outputs=lambda: {
                 "id": self.cluster.out("id"),

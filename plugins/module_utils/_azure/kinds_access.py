@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Mode
-from .._engine.plan import Unknown
+from .._engine.fields import CREATE_ONLY, IMMUTABLE, MUTABLE, Field, Fields, Mode
+from .._engine.plan import Plan, Unknown
 from .._engine.resource import Observed, Operation, Resource
 from .._engine.tags import as_description
 from .arm import ArmResource, at
 from .fields import ArmFields, last_segment
+from .kinds_cluster import Cluster
 from .session import Session
 
 # Built-in roles (Azure RBAC reference).
@@ -30,6 +31,8 @@ ROLES = {
     "aks-rbac-writer": "a7ffa36f-339b-4b5c-8bdf-e2c188b2c0eb",
     "aks-rbac-reader": "7f6c6a51-bcf8-42ba-9220-52d62157d7db",
 }
+
+ROLLOUT = {"for": "rollout"}  # in the description of a `RolloutAccess`
 
 
 def assignment_name(scope: str, principal: str, role: str) -> str:
@@ -126,3 +129,54 @@ class RoleAssignment(ArmResource):
         principal, scope = str(self._principal()).lower(), str(self.scope.known("id"))
         self.path = f"{scope}/providers/{self.type}/{assignment_name(scope, principal, self.role)}"
         return super().create(desired)
+
+
+class Caller(Resource):
+    """Whoever the credentials are. outputs: principal_id, principal_type."""
+
+    kind = "azure.identity.caller"
+    fields = Fields({})
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("credentials", managed=False)
+        self.session = session
+
+    def desired(self) -> dict[str, Any]:
+        return {}
+
+    def read(self) -> Observed | None:
+        identity, kind = self.session.once("caller", self.session.client.principal)
+        return Observed({}, {"id": identity, "principal_id": identity, "principal_type": kind})
+
+    def create(self, desired: dict[str, Any]) -> Operation:
+        raise NotImplementedError  # it is only referred to
+
+    def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
+        raise NotImplementedError
+
+    def delete(self, observed: Observed) -> Operation:
+        raise NotImplementedError
+
+
+def caller(session: Session) -> Caller:
+    """The one `Caller` of a run, whichever capability asks first."""
+    return session.once("caller's resource", lambda: Caller(session))
+
+
+class RolloutAccess(RoleAssignment):
+    """The caller's own right to what is inside a cluster: who makes an AKS cluster with Azure RBAC may not even look
+    into it (AKS documentation, "Use Azure role-based access control for Kubernetes authorization").
+
+    Everybody who rolls out gets one. It says what it is for, so that `ClusterAccess` does not take it back.
+    """
+
+    def __init__(self, cluster: Cluster, guard: Any) -> None:
+        super().__init__(
+            cluster.session, "cluster-rollout", "aks-rbac-cluster-admin", caller(cluster.session), scope=cluster
+        )
+        self.guard = guard
+
+    def _wanted(self) -> dict[str, Any]:
+        body = super()._wanted()
+        body["properties"]["description"] = as_description({**self.session.site.owner.tags(), **ROLLOUT})
+        return body

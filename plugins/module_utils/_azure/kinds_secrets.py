@@ -21,10 +21,9 @@ from .._engine.resource import (
     Status,
 )
 from .arm import at
-from .kinds_access import RoleAssignment
+from .kinds_access import Caller, RoleAssignment
 from .kinds_common import Vault
 from .secrets import KeyVault
-from .session import Session
 
 
 class SecretVault(Vault):
@@ -48,33 +47,6 @@ class SecretVault(Vault):
         if not properties.get("enablePurgeProtection"):
             properties.pop("enablePurgeProtection", None)
         return super().write(method, {**body, "properties": properties}, etag)
-
-
-class Caller(Resource):
-    """Whoever the credentials are. outputs: principal_id, principal_type."""
-
-    kind = "azure.identity.caller"
-    fields = Fields({})
-
-    def __init__(self, session: Session) -> None:
-        super().__init__("credentials", managed=False)
-        self.session = session
-
-    def desired(self) -> dict[str, Any]:
-        return {}
-
-    def read(self) -> Observed | None:
-        identity, kind = self.session.once("caller", self.session.client.principal)
-        return Observed({}, {"id": identity, "principal_id": identity, "principal_type": kind})
-
-    def create(self, desired: dict[str, Any]) -> Operation:
-        raise NotImplementedError  # it is only referred to
-
-    def update(self, observed: Observed, desired: dict[str, Any], change: Plan) -> Operation:
-        raise NotImplementedError
-
-    def delete(self, observed: Observed) -> Operation:
-        raise NotImplementedError
 
 
 class VaultAccess(RoleAssignment):

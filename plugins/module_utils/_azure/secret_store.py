@@ -16,7 +16,8 @@ from .._spec.secret_store import SecretStore
 from .._spec.sizes import environment_default
 from . import account
 from .groups import Groups
-from .kinds_secrets import Caller, SecretVault, VaultAccess, VaultSecret
+from .kinds_access import caller
+from .kinds_secrets import SecretVault, VaultAccess, VaultSecret
 from .secrets import PENDING, KeyVault
 
 # Names of what databases and caches keep in the vault begin so; a double hyphen is in no name of a server.
@@ -57,9 +58,9 @@ class SecretsBuilder:
         resources: list[Resource] = [self.group, vault]
         needs: list[Resource] = []
         if self.managed:
-            caller = Caller(self.session)
-            access = VaultAccess(data, caller)
-            resources += [caller, access]
+            who = caller(self.session)
+            access = VaultAccess(data, who)
+            resources += [who, access]
             needs = [access]
         secrets = Secrets(data, needs)
         shown: dict[str, VaultSecret] = {}

@@ -241,6 +241,18 @@ CLUSTER = [
         ),
     ),
     Case(
+        "rollout-access",
+        of_cluster("azure.authorization.role_assignment", "cluster-rollout"),
+        no_updates="a grant is another grant when anything changes",
+        count=counted(
+            lambda c: [
+                item
+                for item in c.roles.role_assignments.list_for_subscription()
+                if item.scope.lower().endswith(f"/managedclusters/{GROUP}") and item.principal_id == PERSON
+            ]
+        ),
+    ),
+    Case(
         "access",
         of_cluster("azure.authorization.access", access=(Access(PERSON, "edit"),)),
         updates=[

@@ -13,6 +13,7 @@ from module_utils._engine.errors import SpecError
 from module_utils._engine.graph import Graph
 from module_utils._engine.plan import Action, Plan, Unknown
 from module_utils._engine.resource import Observed
+from module_utils._engine.tags import as_description
 from module_utils._spec.cluster import AzureCluster, AzurePool, Cluster, MaintenanceWindow, NodePool, Taint
 from module_utils._spec.network import AzureNetwork, Network, Peering
 from module_utils._spec.object_store import AzureBucket, Bucket, LifecycleRule, ObjectStore
@@ -318,3 +319,17 @@ def test_sources_of_credentials_that_azure_does_not_have() -> None:
     made = AzureDriver(dataclasses.replace(SITE, credentials=Credentials(source="profile")), SystemClock())
     with pytest.raises(SpecError, match=r"'profile' does not exist on Azure"):
         made.session.client.get("/subscriptions/x", "Microsoft.Resources/subscriptions")
+
+
+def test_whoever_rolls_out_may_look_into_the_cluster_and_keeps_that_right() -> None:
+    built = cluster()
+    grant = one(built, "azure.authorization.role_assignment", "cluster-rollout")
+    grant.principal.outputs = {"principal_id": "caller-1", "principal_type": "User"}
+    body = grant.desired()["properties"]
+    assert body["roleDefinitionId"].endswith("/b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b")
+    assert (body["principalId"], body["principalType"]) == ("caller-1", "User")
+    access = next(item for item in built.resources if item.kind == "azure.authorization.access")
+    assert grant in access.needs
+    ours = as_description(SITE.owner.tags())
+    assert access._ours({"properties": {"description": ours}})
+    assert not access._ours({"properties": {"description": body["description"]}})
