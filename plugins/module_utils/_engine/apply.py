@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from .clock import Backoff, Clock, poll_interval
 from .errors import Busy, CloudError, Conflict, NotFound, NotInSync, OperationFailed, Retryable, SpecError, WaitTimeout
 from .graph import Graph, Outcome, run
-from .plan import Action, Plan, holds_unknown, plan
+from .plan import Action, Plan, holds_unknown
 from .report import Entry, Report
 from .resource import Observed, Operation, Recovery, Resource, State, Status
 from .retry import retry_call
 from .settings import Event, Notify, Settings
-from .survey import Planned, read, survey, wanted
+from .survey import Planned, compared, read, survey, wanted
 
 Preflight = Callable[[Sequence[Planned]], list[str]]
 
@@ -180,7 +180,7 @@ class Converger:
         made: list[Plan] = []
         while True:
             desired = wanted(resource, self.settings, self.clock)
-            todo = plan(desired, observed.values if observed else None, resource.fields)
+            todo = compared(resource, desired, observed, self.settings, self.clock)
             if observed is not None and observed.status is Status.FAILED:
                 if made or observed.recovery is not Recovery.UPDATE:
                     raise OperationFailed(observed.reason or "it ended in a failed state")

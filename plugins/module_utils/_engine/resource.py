@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from .errors import CloudError
 from .fields import Fields
-from .plan import Plan, Unknown
+from .plan import Plan, Unknown, plan
 
 
 class Status(Enum):
@@ -103,6 +103,8 @@ class Resource(ABC):
     # What stays when the site goes, and why: a service or provider that is switched on, a key that others need.
     lasting: ClassVar[bool] = False
     stays: ClassVar[str] = "belongs to the account and stays"
+    # Refers to its needs by names alone: it is none the worse for it when one of them is made again.
+    by_name: ClassVar[bool] = False
     # What lives inside the object that it `goes_with` (a login in a server): not even looked at where that one goes.
     inside: ClassVar[bool] = False
 
@@ -169,6 +171,12 @@ class Resource(ABC):
     @abstractmethod
     def delete(self, observed: Observed) -> Operation:
         """Start deletion."""
+
+    def compare(self, desired: Mapping[str, Any] | None, observed: Observed | None) -> Plan:
+        """What would change. desired: None for an object that shall go. The default compares by the classes of the
+        fields; whoever can have the change tried out (a dry run) asks that instead. Repeatable, changes nothing; raises
+        SpecError for what speaks against the object as it is wanted."""
+        return plan(desired, observed.values if observed else None, self.fields)
 
     def poll(self, operation: Operation) -> Progress:
         """Look at an operation. The default is for kinds whose own status tells all: the engine reads the object."""

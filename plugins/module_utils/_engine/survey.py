@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .clock import Clock
-from .errors import CloudError
+from .errors import CloudError, SpecError
 from .graph import Graph, Outcome, run
-from .plan import Action, Change, Plan, plan
+from .plan import Action, Change, Plan
 from .resource import NotYetKnown, Observed, Recovery, Resource, Status
 from .retry import retry_call
 from .settings import Settings
@@ -66,6 +66,9 @@ def survey(graph: Graph, settings: Settings, clock: Clock) -> Survey:
         planned = result.planned[key]
         try:
             planned.problems = _plan_one(planned, graph, result, settings, clock)
+        except SpecError as error:
+            planned.problems = [f"{planned.what}: {error.message}"]
+            return Outcome.FAILED
         except CloudError as error:
             error.what = error.what or planned.what
             planned.error = error
@@ -91,14 +94,14 @@ def _plan_one(planned: Planned, graph: Graph, result: Survey, settings: Settings
         planned.note = resource.stays if observed else ""
         return []
     if not present:
-        planned.plan = plan(None, observed.values if observed else None, resource.fields)
+        planned.plan = compared(resource, None, observed, settings, clock)
         planned.note = resource.remains(observed) if observed else ""
         return [*_hands_off(planned, settings), *_refusal(planned)]
     if observed is None or observed.status is Status.DELETING:
-        planned.plan = plan(wanted(resource, settings, clock), None, resource.fields)
+        planned.plan = compared(resource, wanted(resource, settings, clock), None, settings, clock)
         planned.note = "waits for the deletion under way" if observed else ""
         return []
-    planned.plan = plan(wanted(resource, settings, clock), observed.values, resource.fields)
+    planned.plan = compared(resource, wanted(resource, settings, clock), observed, settings, clock)
     problems = _failed(planned, observed) if observed.status is Status.FAILED else []
     problems += _dragged(planned, result, settings)
     problems += _immutable(planned, observed, graph, settings)
@@ -145,7 +148,8 @@ def _failed(planned: Planned, observed: Observed) -> list[str]:
 
 def _dragged(planned: Planned, result: Survey, settings: Settings) -> list[str]:
     """An object whose needs are replaced has to go with them, if it may."""
-    replaced = [result.planned[need.key] for need in planned.resource.needs]
+    needs = () if planned.resource.by_name else planned.resource.needs
+    replaced = [result.planned[need.key] for need in needs]
     replaced = [need for need in replaced if need.action is Action.REPLACE]
     if not replaced or planned.action is Action.REPLACE:
         return []
@@ -172,7 +176,7 @@ def _immutable(planned: Planned, observed: Observed, graph: Graph, settings: Set
         planned.plan = Plan(Action.REPLACE, planned.plan.changes)
         planned.note = "cannot be changed in place"
         return []
-    taken = sorted(key.replace("/", " ", 1) for key in graph.dependants(resource.key))
+    taken = sorted(k.replace("/", " ", 1) for k in graph.dependants(resource.key) if not graph.resources[k].by_name)
     destroys = planned.what + (f" and all that needs it: {', '.join(taken)}" if taken else "")
     fields = "; ".join(f"{each.path} is {each.shown_before!r}, asked for {each.shown_after!r}" for each in fixed)
     remedy = f"allow_replace: true would delete and make again {destroys}." if resource.replaceable else _LOSES
@@ -198,6 +202,13 @@ def _hands_off(planned: Planned, settings: Settings) -> list[str]:
 def wanted(resource: Resource, settings: Settings, clock: Clock) -> dict[str, Any]:
     """The desired body, with retries: some ask the cloud (for a default version, a service's identity)."""
     return retry_call(resource.desired, clock, timeout=settings.retry_timeout)
+
+
+def compared(
+    resource: Resource, desired: dict[str, Any] | None, observed: Observed | None, settings: Settings, clock: Clock
+) -> Plan:
+    """What would change, with retries: some ask the cloud."""
+    return retry_call(lambda: resource.compare(desired, observed), clock, timeout=settings.retry_timeout)
 
 
 def read(resource: Resource, settings: Settings, clock: Clock) -> Observed | None:
