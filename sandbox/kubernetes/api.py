@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import accept, discovery, errors, protobuf, tables
+from . import accept, discovery, errors, metrics, protobuf, tables
 from .authorization import Attributes, attributes
 from .catalogue import Resource
 from .cluster import Cluster
@@ -79,6 +79,8 @@ class Api:
             raise errors.method_not_allowed()
         if info.subresource == "proxy":
             return await self._proxy.answer(request, resource, info)
+        if info.group == metrics.GROUP:
+            return reply(metrics.answer(self.registry, info, request.query.get("labelSelector", "")))
         if len(await request.read()) > _LARGEST_BODY:
             raise errors.ApiError(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
         return await self._verbs[info.verb](Call(request, info, resource, user))

@@ -99,6 +99,8 @@ coordination.k8s.io/v1 leases Lease n - - -
 discovery.k8s.io/v1 endpointslices EndpointSlice n - - -
 flowcontrol.apiserver.k8s.io/v1 flowschemas FlowSchema c - status -
 flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations PriorityLevelConfiguration c - status -
+metrics.k8s.io/v1beta1 nodes NodeMetrics c - - -
+metrics.k8s.io/v1beta1 pods PodMetrics n - - -
 networking.k8s.io/v1 ingressclasses IngressClass c - - -
 networking.k8s.io/v1 ingresses Ingress n ing status -
 networking.k8s.io/v1 ipaddresses IPAddress c ip - -
@@ -156,6 +158,8 @@ _WITHOUT_GENERATION = [
     "runtimeclasses",
     "apiservices",
 ]
+# Groups that are worked out when they are read, and have no published schema.
+_COMPUTED = ("metrics.k8s.io",)
 # Groups in the order in which kubectl prefers them.
 GROUPS = [
     "apiregistration.k8s.io",
@@ -178,6 +182,7 @@ GROUPS = [
     "discovery.k8s.io",
     "resource.k8s.io",
     "flowcontrol.apiserver.k8s.io",
+    "metrics.k8s.io",
 ]
 
 
@@ -208,7 +213,8 @@ class Catalogue:
 
     def stored(self) -> list[Resource]:
         """Each kind that holds objects once, in its storage version."""
-        return [one for one in self if "list" in one.verbs and one.storage_version in ("", one.version)]
+        found = [one for one in self if "list" in one.verbs and one.group not in _COMPUTED]
+        return [one for one in found if one.storage_version in ("", one.version)]
 
     def of_storage(self, storage: str) -> Resource | None:
         """The resource of stored objects."""
@@ -277,12 +283,13 @@ def _built_in(library: Library) -> Iterator[Resource]:
         group_version, plural, kind, scope, short, subresources, categories = line.split()
         group, _, version = group_version.rpartition("/")
         definition = library.kinds.get((group, version, kind))
-        if definition is None:  # not in this version of Kubernetes
+        computed = group in _COMPUTED
+        if definition is None and not computed:  # not in this version of Kubernetes
             continue
         verbs: tuple[str, ...] = VERBS
         if plural in (*_CREATE_ONLY, *_REVIEWS):
             verbs = ("create",)
-        elif plural == "componentstatuses":
+        elif plural == "componentstatuses" or computed:
             verbs = _NO_WRITES
         elif plural == "namespaces":
             verbs = tuple(verb for verb in VERBS if verb != "deletecollection")

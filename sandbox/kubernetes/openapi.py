@@ -72,7 +72,7 @@ class OpenApi:
         paths: dict[str, Any] = {}
         for one in self._catalogue:
             name = _name(self._catalogue, one)
-            if one.custom is not None:
+            if name not in definitions:
                 definitions[name] = _plain(_custom(one), _V2)
             paths |= _paths(one, {"$ref": _V2 + name}, 2)
         return {"swagger": "2.0", "info": self._info(), "paths": paths, "definitions": definitions}
@@ -82,7 +82,7 @@ class OpenApi:
         paths: dict[str, Any] = {}
         for one in resources:
             name = _name(self._catalogue, one)
-            if one.custom is not None:
+            if name not in self._catalogue.library.definitions:
                 schemas[name] = _plain(_custom(one), _V3)
                 self._collect(_custom(one), schemas)
             else:
@@ -120,7 +120,7 @@ def _plain(node: Any, prefix: str) -> Any:
 def _custom(resource: Resource) -> dict[str, Any]:
     node = resource.schema.node
     gvk = {"group": resource.group, "version": resource.version, "kind": resource.kind}
-    return {**node, "x-kubernetes-group-version-kind": [gvk]}
+    return {"type": "object", **node, "x-kubernetes-group-version-kind": [gvk]}
 
 
 def _name(catalogue: Catalogue, resource: Resource) -> str:

@@ -9,19 +9,22 @@ from typing import Any
 
 import aiohttp
 
+from ...core.clock import Clock
 from .client import ApiFailure, Body, Client, path_of
 from .informer import Informer, Key, key_of
 
 _LOG = logging.getLogger(__name__)
 _FIRST_RETRY, _LONGEST_RETRY = 0.01, 2.0
+_CLOCK_SECONDS = 0.1  # how soon a clock that was put forward is noticed
 _EXPECTED = (404, 409)  # somebody was faster: look again
 
 
 class Informers:
     """One informer per resource, shared by the controllers."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, clock: Clock | None = None) -> None:
         self._client = client
+        self.clock = clock or Clock()
         self._known: dict[tuple[str, str], Informer] = {}
 
     def of(self, api_version: str, plural: str) -> Informer:
@@ -46,11 +49,13 @@ class Controller:
     def __init__(self, client: Client, informers: Informers) -> None:
         self.client = client
         self.informers = informers
+        self.clock = informers.clock
         self.own = informers.of(self.api_version, self.plural)
         self.own.on_change(lambda body, before: self.enqueue(key_of(body)))
         self._queue: asyncio.Queue[Key] = asyncio.Queue()
         self._queued: set[Key] = set()
         self._failures: dict[Key, int] = {}
+        self._alarms: dict[Key, asyncio.Task[None]] = {}
 
     def enqueue(self, key: Key) -> None:
         """Look at an object soon; once, however often it is asked for."""
@@ -61,6 +66,28 @@ class Controller:
     def enqueue_after(self, key: Key, seconds: float) -> None:
         """Look at an object later."""
         asyncio.get_running_loop().call_later(seconds, self.enqueue, key)
+
+    def enqueue_at(self, key: Key, moment: datetime) -> None:
+        """Look at an object when the cluster's clock, which may be put forward, has reached a moment.
+
+        A key has one such moment, the last one that was given.
+        """
+
+        async def wait() -> None:
+            while (left := (moment - self.clock.wall()).total_seconds()) > 0:
+                await asyncio.sleep(min(left, _CLOCK_SECONDS))
+            if self._alarms.get(key) is asyncio.current_task():
+                del self._alarms[key]
+            self.enqueue(key)
+
+        self.forget_moment(key)
+        self._alarms[key] = asyncio.create_task(wait())
+
+    def forget_moment(self, key: Key) -> None:
+        """There is nothing to wait for any more."""
+        alarm = self._alarms.pop(key, None)
+        if alarm is not None:
+            alarm.cancel()
 
     def follow_owned(self, informer: Informer) -> None:
         """Look at the owner when something that it controls changes."""
@@ -75,6 +102,13 @@ class Controller:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        try:
+            await self._work()
+        finally:
+            for alarm in self._alarms.values():
+                alarm.cancel()
+
+    async def _work(self) -> None:
         while True:
             key = await self._queue.get()
             self._queued.discard(key)

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...core.clock import Clock
+from .autoscaling import Autoscalers
 from .balancers import LoadBalancers
 from .base import Controller, Informers
 from .budgets import DisruptionBudgets
@@ -39,9 +41,11 @@ class Controllers:
         images: Images | None = None,
         objects: CloudObjects | None = None,
         nodes: Sequence[Body] = (),
+        clock: Clock | None = None,
     ) -> None:
         """``objects``: what the cloud makes for the cluster; ``nodes``: that the cluster has (see ``want_nodes``)."""
         self._place = (url, ca_file, token)
+        self._clock = clock
         self._objects = objects
         self._wanted_nodes = list(nodes)
         self._pools: NodePools | None = None
@@ -105,7 +109,7 @@ class Controllers:
 
     async def _serve(self) -> None:
         async with Client(*self._place) as client:
-            informers = Informers(client)
+            informers = Informers(client, self._clock)
             url = self._place[0]
             self._kubelet = Kubelet(client, informers, self._images, self._directory, pod_network(url))
             self._pools = NodePools(client, informers, self._wanted_nodes)
@@ -115,6 +119,7 @@ class Controllers:
                 StatefulSets(client, informers),
                 DaemonSets(client, informers),
                 Jobs(client, informers),
+                Autoscalers(client, informers),
                 Endpoints(client, informers),
                 LoadBalancers(client, informers, self._objects, balancer_network(url)),
                 DisruptionBudgets(client, informers),
