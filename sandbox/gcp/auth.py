@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,19 +23,29 @@ _LIFETIME = 3600.0
 _SKEW = 300
 
 
-class Tokens:
-    """Issues access tokens to the sandbox's service account and knows which are good.
+@dataclass(frozen=True)
+class Grant:
+    """An access token's holder, its end (``clock.now()`` scale) and what it was asked for."""
 
-    The account's key file (``service-account.json`` in the state directory) is made on first use and kept;
-    its ``token_uri`` always names this server.
+    mail: str
+    end: float
+    scopes: tuple[str, ...] = ()
+
+
+class Tokens:
+    """Issues access tokens to service accounts and knows which are good.
+
+    The key file of the sandbox's own account (``service-account.json`` in the state directory) is made on first use
+    and kept; its ``token_uri`` always names this server. ``keys`` finds the public keys (PEM) of all other accounts.
     """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self.file = context.state_dir / GCP_SERVICE_ACCOUNT_FILE
         self._public_key = _service_account(self.file, f"{context.url}/token")
-        self._tokens: dict[str, float] = {}
-        self._assertions: dict[str, float] = {}
+        self._tokens: dict[str, Grant] = {}
+        self._assertions: dict[str, Grant] = {}
+        self.keys: Callable[[str], list[bytes]] = lambda mail: []
         # Called after a token was issued.
         self.listeners: list[Callable[[], None]] = []
 
@@ -48,11 +59,13 @@ class Tokens:
             }
         # google-auth signs for Google's own endpoint, whatever token_uri the key file names.
         audience = [f"{self._context.url}/token", "https://oauth2.googleapis.com/token"]
-        why = self._refusal(form.get("assertion", ""), audience)
-        if why:
-            return 400, {"error": "invalid_grant", "error_description": why}
+        try:
+            claims = self._claims(form.get("assertion", ""), audience)
+        except ValueError as error:
+            return 400, {"error": "invalid_grant", "error_description": str(error)}
         token = f"ya29.sandbox-{secrets.token_hex(24)}"
-        self._tokens[token] = self._context.clock.now() + _LIFETIME
+        scopes = tuple(str(claims.get("scope", "")).split())
+        self._tokens[token] = Grant(claims["iss"], self._context.clock.now() + _LIFETIME, scopes)
         for listener in self.listeners:
             listener()
         return 200, {"access_token": token, "expires_in": int(_LIFETIME) - 1, "token_type": "Bearer"}
@@ -60,35 +73,55 @@ class Tokens:
     def good(self) -> list[str]:
         """Every access token that has not expired."""
         now = self._context.clock.now()
-        self._tokens = {token: end for token, end in self._tokens.items() if end > now}
+        self._tokens = {token: grant for token, grant in self._tokens.items() if grant.end > now}
         return list(self._tokens)
 
-    def check(self, header: str | None) -> None:
-        """Let a request pass or raise 401."""
+    def holder(self, token: str) -> Grant | None:
+        """Whose access token it is; None for one that is unknown or has expired. May be asked in any thread."""
+        grant = self._tokens.get(token)
+        return grant if grant is not None and grant.end > self._context.clock.now() else None
+
+    def check(self, header: str | None) -> str:
+        """The account that asks, or 401."""
         scheme, _, token = (header or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise unauthenticated()
         now = self._context.clock.now()
-        end = self._tokens.get(token)
-        if end is None and token.count(".") == 2 and not token.startswith("ya29."):
+        grant = self._tokens.get(token)
+        if grant is None and token.count(".") == 2 and not token.startswith("ya29."):
             # Google's APIs also take a JWT that the account signed itself.
-            end = self._assertions.get(token)
-            if end is None and not self._refusal(token, None):
-                end = self._assertions[token] = now + _LIFETIME
-        if end is None or end <= now:
+            grant = self._assertions.get(token)
+            if grant is None:
+                try:
+                    claims = self._claims(token, None)
+                except ValueError:
+                    raise unauthenticated() from None
+                grant = self._assertions[token] = Grant(claims["iss"], now + _LIFETIME)
+        if grant is None or grant.end <= now:
             raise unauthenticated()
+        return grant.mail
 
-    def _refusal(self, assertion: str, audience: list[str] | None) -> str:
-        """Why a signed JWT is not accepted; empty when it is."""
+    def _claims(self, assertion: str, audience: list[str] | None) -> dict[str, Any]:
+        """What a signed JWT says; ValueError with the token endpoint's words when it is not accepted."""
         from google.auth import exceptions, jwt
 
         try:
-            claims = jwt.decode(assertion, certs=self._public_key, audience=audience, clock_skew_in_seconds=_SKEW)
+            claims: dict[str, Any] = jwt.decode(assertion, verify=False)
+            mail = str(claims.get("iss", ""))
+            keys = [self._public_key] if mail == ACCOUNT else self.keys(mail)
         except (ValueError, exceptions.GoogleAuthError) as error:
-            return "Invalid JWT Signature." if "signature" in str(error).lower() else f"Invalid JWT: {error}"
-        if claims.get("iss") != ACCOUNT:
-            return "Invalid grant: account not found"
-        return ""
+            raise ValueError(f"Invalid JWT: {error}") from None
+        if not keys:
+            raise ValueError("Invalid grant: account not found")
+        why = ""
+        for key in keys:
+            try:
+                claims = jwt.decode(assertion, certs=key, audience=audience, clock_skew_in_seconds=_SKEW)
+            except (ValueError, exceptions.GoogleAuthError) as error:
+                why = "Invalid JWT Signature." if "signature" in str(error).lower() else f"Invalid JWT: {error}"
+            else:
+                return claims
+        raise ValueError(why)
 
 
 def _service_account(file: Path, token_uri: str) -> bytes:

@@ -12,14 +12,16 @@ from multidict import CIMultiDict
 
 from ..core.context import Context
 from ..core.faults import FaultRule
-from . import quotas
+from . import permissions, quotas
 from .artifactregistry import images
 from .auth import Tokens
 from .calls import HANDLERS, Answer, Call, not_served
+from .container.kubernetes import Clusters
 from .discovery import VERSIONS, Library, Match
 from .engines import Engines
 from .errors import GoogleError, permission_denied, service_disabled
 from .fields import partial
+from .iam import public_keys
 from .memorystore.instances import refresh_iam
 from .schema import check_body, check_query
 from .services import SERVICE_OF, TITLES, enabled
@@ -44,14 +46,17 @@ class GcpEmulator:
         self._tokens = Tokens(context)
         context.quotas.declare(quotas.DEFAULTS)
         self._engines = Engines(context)
-        self._state = fresh_project(State(context, self._engines))
+        self._kubernetes = Clusters(context, self._tokens, lambda: self._state, self._catch_up)
+        self._state = fresh_project(State(context, self._engines, self._kubernetes))
+        self._tokens.keys = lambda mail: public_keys(self._state, mail)
         self._engines.access_tokens = self._tokens.good
         self._tokens.listeners.append(lambda: refresh_iam(self._state))
 
     def reset(self) -> None:
         """Back to a fresh project; access tokens stay good."""
+        self._kubernetes.close_all()
         self._engines.reset()
-        self._state = fresh_project(State(self._context, self._engines))
+        self._state = fresh_project(State(self._context, self._engines, self._kubernetes))
 
     def servers(self) -> list[dict[str, Any]]:
         """Real servers behind instances, and where they listen."""
@@ -101,6 +106,7 @@ class GcpEmulator:
         """Apply what is due by now, and let the engines begin with what it takes."""
         self._state.settle()
         self._engines.release()
+        self._kubernetes.follow()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -121,7 +127,7 @@ class GcpEmulator:
 
     async def _answer(self, request: web.Request, found: Match, body: bytes) -> web.Response:
         method = found.method
-        self._tokens.check(request.headers.get("Authorization"))
+        mail = self._tokens.check(request.headers.get("Authorization"))
         media = media_route(request.rel_url.raw_path)
         pairs = parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True)
         query = check_query(method, [pair for pair in pairs if not (media and pair[0] == "upload_id")])
@@ -142,6 +148,7 @@ class GcpEmulator:
             url=f"{self._context.url}{request.path_qs}",
         )
         _check_project(call)
+        permissions.check(call, mail)
         handler = HANDLERS.get(f"{method.id}#media" if media == "upload" else method.id)
         if handler is None:
             raise not_served(method)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from typing import Any
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from . import policies
 from .calls import Call, handles
-from .errors import GoogleError, invalid
+from .errors import GoogleError, invalid, precondition
 from .fields import apply_mask
 from .listing import page
-from .state import PROJECT, hex_id, zulu
+from .state import PROJECT, State, hex_id, zulu
 
 _ACCOUNT_ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _DOMAIN = f"@{PROJECT}.iam.gserviceaccount.com"
+_MOST_KEYS = 10
 _CHANGEABLE = frozenset({"displayName", "description"})
 
 
@@ -169,10 +174,80 @@ def test_permissions(call: Call) -> dict[str, Any]:
 @handles("iam.projects.serviceAccounts.keys.list")
 def list_keys(call: Call) -> dict[str, Any]:
     """Keys of an account; Google manages the first one."""
-    account = _find(call)
-    keys = call.state.account_keys.setdefault(account["email"], [_key(call, account, "SYSTEM_MANAGED")])
+    keys = _keys(call, _find(call))
     wanted = call.query.get("keyTypes")
-    return {"keys": [key for key in keys if not wanted or key["keyType"] in wanted]}
+    return {"keys": [_shown_key(key) for key in keys if not wanted or key["keyType"] in wanted]}
+
+
+@handles("iam.projects.serviceAccounts.keys.create")
+def create_key(call: Call) -> dict[str, Any]:
+    """A key of one's own; the answer alone holds its private half, as the JSON file that Google's libraries read."""
+    account = _find(call)
+    keys = _keys(call, account)
+    if sum(key["keyType"] == "USER_MANAGED" for key in keys) >= _MOST_KEYS:
+        raise precondition("Precondition check failed.")
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = _key(call, account, "USER_MANAGED")
+    key["#public"] = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    keys.append(key)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = {
+        "type": "service_account",
+        "project_id": PROJECT,
+        "private_key_id": key["name"].rpartition("/")[2],
+        "private_key": pem.decode(),
+        "client_email": account["email"],
+        "client_id": account["uniqueId"],
+        "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+        "token_uri": f"{call.context.url}/token",
+        "universe_domain": "googleapis.com",
+    }
+    data = base64.b64encode(json.dumps(file, indent=2).encode()).decode()
+    return {**_shown_key(key), "privateKeyType": "TYPE_GOOGLE_CREDENTIALS_FILE", "privateKeyData": data}
+
+
+@handles("iam.projects.serviceAccounts.keys.get")
+def get_key(call: Call) -> dict[str, Any]:
+    """One key, without its private half."""
+    return _shown_key(_find_key(call)[1])
+
+
+@handles("iam.projects.serviceAccounts.keys.delete")
+def delete_key(call: Call) -> dict[str, Any]:
+    """Delete a key; no new token is issued for it."""
+    keys, key = _find_key(call)
+    if key["keyType"] != "USER_MANAGED":
+        raise precondition("System-managed keys cannot be deleted.")
+    keys.remove(key)
+    return {}
+
+
+def public_keys(state: State, mail: str) -> list[bytes]:
+    """The keys (PEM) that an account's signatures are checked with."""
+    if state.service_accounts.get(mail, {}).get("disabled"):
+        return []
+    return [key["#public"] for key in state.account_keys.get(mail, []) if "#public" in key]
+
+
+def _keys(call: Call, account: dict[str, Any]) -> list[dict[str, Any]]:
+    return call.state.account_keys.setdefault(account["email"], [_key(call, account, "SYSTEM_MANAGED")])
+
+
+def _find_key(call: Call) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    keys = _keys(call, _find(call))
+    wanted = call.name.rpartition("/")[2]
+    for key in keys:
+        if key["name"].rpartition("/")[2] == wanted:
+            return keys, key
+    raise GoogleError(404, f"Service account key {wanted} does not exist.", reason="notFound")
+
+
+def _shown_key(key: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in key.items() if not name.startswith("#")}
 
 
 def _key(call: Call, account: dict[str, Any], kind: str) -> dict[str, Any]:

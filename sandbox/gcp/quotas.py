@@ -70,6 +70,9 @@ _COUNTED = {
     "firewalls": "FIREWALLS",
     "routers": "ROUTERS",
     "routes": "ROUTES",
+    "forwardingRules": "FORWARDING_RULES",
+    "httpHealthChecks": "HEALTH_CHECKS",
+    "backendServices": "BACKEND_SERVICES",
 }
 _GPU_METRIC = {
     "nvidia-tesla-t4": "NVIDIA_T4_GPUS",
@@ -94,6 +97,8 @@ def usage(state: State, region: str | None) -> dict[str, float]:
             if path.startswith(prefix) and record.data.get("addressType") == "EXTERNAL":
                 used["STATIC_ADDRESSES"] += 1
                 used["IN_USE_ADDRESSES"] += record.data.get("status") == "IN_USE"
+            elif f"/zones/{region}-" in path and path.split("/")[-2] == "disks":
+                used[disk_metric(record.data["type"])] += float(record.data["sizeGb"])
     for place, need in _nodes(state):
         if region is None or place == region:
             for metric, amount in need.items():
@@ -121,6 +126,16 @@ def require_address(state: State, region: str) -> None:
     _require(state, "STATIC_ADDRESSES", region, 1)
 
 
+def disk_metric(kind: str) -> str:
+    """The quota that a disk type counts against; ``kind`` may be its URL."""
+    return "SSD_TOTAL_GB" if kind.rpartition("/")[2] in _SSD else "DISKS_TOTAL_GB"
+
+
+def require_disk(state: State, region: str, disk: dict[str, Any]) -> None:
+    """Refuse one more disk."""
+    _require(state, disk_metric(disk["type"]), region, float(disk["sizeGb"]))
+
+
 def _require(state: State, metric: str, region: str | None, more: float) -> None:
     limit = state.context.quotas.get(metric)
     if usage(state, region)[metric] + more > limit:
@@ -135,8 +150,7 @@ def node_need(pool: dict[str, Any], nodes: int) -> dict[str, float]:
     family = machine.family if machine else "e2"
     need: dict[str, float] = {"INSTANCES": nodes, "CPUS_ALL_REGIONS": cpus * nodes}
     need[f"{family.upper()}_CPUS" if family in ("n2", "c3") else "CPUS"] = cpus * nodes
-    disk = "SSD_TOTAL_GB" if config.get("diskType", "pd-balanced") in _SSD else "DISKS_TOTAL_GB"
-    need[disk] = config.get("diskSizeGb", 100) * nodes
+    need[disk_metric(config.get("diskType", "pd-balanced"))] = config.get("diskSizeGb", 100) * nodes
     cards = [(item["acceleratorType"], int(item.get("acceleratorCount", 0))) for item in config.get("accelerators", [])]
     if machine and machine.gpu and not cards:
         cards = [machine.gpu]

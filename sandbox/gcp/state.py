@@ -18,6 +18,7 @@ from ..core.connection import GCP_PROJECT, GCP_PROJECT_NUMBER
 from ..core.context import Context
 
 if TYPE_CHECKING:
+    from .container.kubernetes import Clusters
     from .engines import Engines
 
 PROJECT, NUMBER = GCP_PROJECT, GCP_PROJECT_NUMBER
@@ -75,9 +76,10 @@ class Record:
 class State:
     """All objects, by API; and the operations whose end is still to come."""
 
-    def __init__(self, context: Context, engines: Engines) -> None:
+    def __init__(self, context: Context, engines: Engines, kubernetes: Clusters) -> None:
         self.context = context
         self.engines = engines
+        self.kubernetes = kubernetes
         self.compute: dict[str, Record] = {}
         self.clusters: dict[str, Record] = {}
         self.operations: dict[str, Operation] = {}
@@ -110,7 +112,7 @@ class State:
         # Emulated and real time at the beginning, and whenever the emulated clock was moved.
         self._jumps = [(self.wall(), datetime.now(UTC))]
         self.addresses = itertools.count(1)
-        # location/cluster -> host[:port] of the API server that serves it; loopback while there is none.
+        # location/cluster -> host:port of the API server that serves it; loopback while there is none.
         self.api_servers: dict[str, str] = {}
 
     def at(self, end: float, effect: Callable[[], None]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import addresses, firewalls, networks, operations, places, routers, subnetworks
+from . import addresses, balancing, disks, firewalls, networks, operations, places, routers, subnetworks
 from .crud import register_verbs
 
 register_verbs()
 
-__all__ = ["addresses", "firewalls", "networks", "operations", "places", "routers", "subnetworks"]
+__all__ = ["addresses", "balancing", "disks", "firewalls", "networks", "operations", "places", "routers", "subnetworks"]

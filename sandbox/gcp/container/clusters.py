@@ -7,7 +7,7 @@ from ..calls import Call, handles
 from ..errors import GoogleError, invalid
 from ..render import writable
 from ..state import PROJECT, Record
-from . import addressing, operations, versions
+from . import access, addressing, operations, versions
 from .common import Data, check_idle, clusters_in, find, parts, path_of, shown_cluster
 from .creation import complete_cluster
 from .nodepools import count_nodes
@@ -27,9 +27,11 @@ def create(call: Call) -> Data:
     quotas.require_cluster(call.state, location)
     for pool in data["nodePools"]:
         quotas.require_nodes(call.state, location, quotas.node_need(pool, quotas.node_count(pool)))
-    endpoint = data.pop("endpoint")
     record = Record(data)
     call.state.clusters[key] = record
+    call.state.kubernetes.open(data)
+    access.mirror(call, data)
+    endpoint = data.pop("endpoint")
     count_nodes(data)
     addressing.settle_in(call.state, data)
 
@@ -71,6 +73,7 @@ def delete(call: Call) -> Data:
         addressing.move_out(call.state, data)
         call.state.clusters.pop(key, None)
         call.state.api_servers.pop(key, None)
+        call.state.kubernetes.close(key)
 
     def failed(message: str, conditions: list[Data]) -> None:
         data.update(status="ERROR", statusMessage=message, conditions=conditions)
