@@ -68,6 +68,7 @@ _LIBRARIES = {
     "requests": "requests",
     "psycopg": "psycopg",
     "azure": "azure-identity and azure-mgmt-resource",
+    "kubernetes": "kubernetes",
 }
 
 

@@ -1,0 +1,208 @@
+# Copyright: multicloud.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the objects of a cluster say of its health. Pure: bodies in, findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._spec.verify import Namespace, Nodes, Target
+
+Body = Mapping[str, Any]
+ZONE = "topology.kubernetes.io/zone"
+# A node's pool: the collection's own label, and those of EKS, GKE and AKS.
+POOLS = (
+    "workload",
+    "eks.amazonaws.com/nodegroup",
+    "cloud.google.com/gke-nodepool",
+    "kubernetes.azure.com/agentpool",
+)
+KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+_TOLD = 3  # what is wrong is told of so many; the rest is counted
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check. detail: what was found, or what is wrong."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def nodes(found: Sequence[Body], wanted: Nodes) -> list[Finding]:
+    """Nodes by readiness, zone and pool. What is being drained counts neither as ready nor as wrong."""
+    serving = [node for node in found if not node.get("spec", {}).get("unschedulable")]
+    ready = [node for node in serving if _condition(node, "Ready") == "True"]
+    wrong = [f"{_name(node)} is not ready{_why(node)}" for node in serving if node not in ready]
+    if len(ready) < wanted.ready:
+        wrong.insert(0, f"{len(ready)} ready, at least {wanted.ready} wanted")
+    findings = [_finding("nodes", wrong, f"{len(ready)} ready")]
+    zones = sorted({zone for node in ready if (zone := _labels(node).get(ZONE))})
+    few = [f"ready nodes in {len(zones)} zones, at least {wanted.zones} wanted"] if len(zones) < wanted.zones else []
+    findings.append(_finding("zones", few, ", ".join(zones)))
+    for pool in wanted.pools:
+        of_pool = [node for node in ready if pool.name in {_labels(node).get(label) for label in POOLS}]
+        missing = [f"{len(of_pool)} ready, at least {pool.ready} wanted"] if len(of_pool) < pool.ready else []
+        findings.append(_finding(f"pool {pool.name}", missing, f"{len(of_pool)} ready"))
+    return findings
+
+
+def namespace(found: Body | None, wanted: Namespace) -> Finding:
+    """Whether it is there and not on its way out."""
+    if found is None:
+        return Finding(f"namespace {wanted.name}", False, "does not exist")
+    phase = (found.get("status") or {}).get("phase", "Active")
+    return Finding(f"namespace {wanted.name}", phase == "Active", str(phase).lower())
+
+
+def policies(found: Sequence[Body], wanted: Namespace) -> Finding:
+    """Default deny in the directions wanted, and the policies that have to be there by name."""
+    denied = {direction for policy in found for direction in denies(policy)}
+    wrong = [f"nothing denies {direction} by default" for direction in wanted.default_deny if direction not in denied]
+    names = {_name(policy) for policy in found}
+    wrong += [f"{name} is missing" for name in wanted.network_policies if name not in names]
+    denying = f", {' and '.join(sorted(denied))} denied by default" if denied else ""
+    return _finding(f"network policies {wanted.name}", wrong, f"{len(found)}{denying}")
+
+
+def denies(policy: Body) -> set[str]:
+    """Directions in which a NetworkPolicy alone lets nothing pass, of all pods of its namespace."""
+    spec = policy.get("spec") or {}
+    if any((spec.get("podSelector") or {}).values()):
+        return set()
+    # Without policyTypes: ingress, and egress when there are rules for it (API reference of NetworkPolicySpec).
+    types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+    return {direction.lower() for direction in types if not spec.get(direction.lower())}
+
+
+def workloads(space: str, found: Sequence[Body], pods: Sequence[Body]) -> Finding:
+    """All workloads of a namespace."""
+    wrong = [
+        f"{body['kind']} {_name(body)}: {problem}{pod_trouble(body, pods)}"
+        for body in found
+        if (problem := unready(body))
+    ]
+    return _finding(f"workloads {space}", wrong, f"{len(found)} ready" if found else "none there")
+
+
+def unready(body: Body) -> str:
+    """What a workload lacks; empty when it runs as its specification says."""
+    status, spec = body.get("status") or {}, body.get("spec") or {}
+    if status.get("observedGeneration", 0) < body["metadata"].get("generation", 0):
+        return "its last change has not been taken up yet"
+    if body["kind"] == "DaemonSet":
+        wanted, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+        updated = status.get("updatedNumberScheduled", 0)
+    else:
+        wanted = spec.get("replicas", 1)
+        ready, updated = status.get("readyReplicas", 0), status.get("updatedReplicas", 0)
+    if updated < wanted:
+        return f"{updated} of {wanted} are of the last version"
+    if ready < wanted:
+        return f"{ready} of {wanted} ready"
+    return ""
+
+
+def pod_trouble(workload: Body, pods: Sequence[Body]) -> str:
+    """Why the first pod of a workload that does not run does not, in the API's words."""
+    selector = (workload.get("spec") or {}).get("selector") or {}
+    for pod in pods:
+        if not selects(selector, _labels(pod)):
+            continue
+        status = pod.get("status") or {}
+        for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+            waiting = (container.get("state") or {}).get("waiting") or {}
+            if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+                return f" ({_name(pod)}: {waiting['reason']}: {waiting.get('message', '')})"
+        for condition in status.get("conditions") or []:
+            if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+                return f" ({_name(pod)}: {condition.get('reason')}: {condition.get('message', '')})"
+    return ""
+
+
+def application(found: Body | None, target: Target, pods: Sequence[Body]) -> Finding:
+    """The workload of one application."""
+    check = f"application {target.name}"
+    if found is None:
+        return Finding(check, False, f"{target.kind} {target.namespace}/{target.name} does not exist")
+    problem = unready(found)
+    if problem:
+        return Finding(check, False, problem + pod_trouble(found, pods))
+    images = [str(each.get("image")) for each in found["spec"]["template"]["spec"].get("containers") or []]
+    status = found.get("status") or {}
+    ready = status.get("readyReplicas", status.get("numberReady", 0))
+    return Finding(check, True, f"{ready} ready, {', '.join(images)}")
+
+
+def autoscaler(found: Iterable[Body], target: Target) -> Finding:
+    """A HorizontalPodAutoscaler of this very workload."""
+    for body in found:
+        of = body["spec"].get("scaleTargetRef") or {}
+        if of.get("kind") == target.kind and of.get("name") == target.name:
+            bounds = f"{body['spec'].get('minReplicas', 1)} to {body['spec'].get('maxReplicas')} replicas"
+            return Finding(f"autoscaler {target.name}", True, bounds)
+    return Finding(f"autoscaler {target.name}", False, f"none scales {target.kind} {target.name}")
+
+
+def disruption_budget(found: Iterable[Body], workload: Body | None, target: Target) -> Finding:
+    """A PodDisruptionBudget whose selector finds the workload's pods."""
+    check = f"disruption budget {target.name}"
+    if workload is None:
+        return Finding(check, False, "there is no workload to protect")
+    labels = (workload["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    for body in found:
+        spec = body.get("spec") or {}
+        if spec.get("selector") is not None and selects(spec["selector"], labels):
+            bounds = [f"{word} {spec[key]}" for key, word in _BUDGETS.items() if key in spec]
+            return Finding(check, True, ", ".join(bounds))
+    return Finding(check, False, "none selects its pods")
+
+
+_BUDGETS = {"minAvailable": "at least", "maxUnavailable": "at most out"}
+
+
+def selects(selector: Body, labels: Mapping[str, str]) -> bool:
+    """Whether a LabelSelector finds labels. An empty one finds all."""
+    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    for rule in selector.get("matchExpressions") or []:
+        value, values = labels.get(rule["key"]), rule.get("values") or []
+        holds = {
+            "In": value in values,
+            "NotIn": value not in values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }
+        if not holds[rule["operator"]]:
+            return False
+    return True
+
+
+def _finding(check: str, wrong: Sequence[str], fine: str) -> Finding:
+    if not wrong:
+        return Finding(check, True, fine)
+    more = f"; and {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
+    return Finding(check, False, "; ".join(wrong[:_TOLD]) + more)
+
+
+def _condition(body: Body, name: str) -> str:
+    conditions = (body.get("status") or {}).get("conditions") or []
+    return next((str(each.get("status")) for each in conditions if each.get("type") == name), "Unknown")
+
+
+def _why(node: Body) -> str:
+    conditions = (node.get("status") or {}).get("conditions") or []
+    told = next((each.get("message") or each.get("reason") for each in conditions if each.get("type") == "Ready"), None)
+    return f" ({told})" if told else ""
+
+
+def _labels(body: Body) -> Mapping[str, str]:
+    return body["metadata"].get("labels") or {}
+
+
+def _name(body: Body) -> str:
+    return str(body["metadata"]["name"])
