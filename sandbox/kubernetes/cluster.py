@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..core.clock import Clock
@@ -68,3 +69,11 @@ class Cluster:
         options = WriteOptions(SERVER, manager="kube-apiserver")
         decoded = self.registry.decode(resource, body, options, [])
         return self.registry.create(resource, namespace, decoded, options)
+
+    def put_all(self, bodies: Sequence[Body]) -> None:
+        """Create objects that are given as a whole; what exists stays as it is."""
+        for body in bodies:
+            meta = dict(body["metadata"])
+            name, namespace = meta.pop("name"), meta.pop("namespace", "")
+            rest = {key: value for key, value in body.items() if key not in ("apiVersion", "kind", "metadata")}
+            self.put(body["apiVersion"], body["kind"], name, namespace, metadata=meta, **rest)

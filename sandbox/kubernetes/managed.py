@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .controllers import Controllers
     from .controllers.cloud import CloudObjects
     from .controllers.images import Images
-    from .server import ApiServer
+    from .server import Endpoint
     from .traffic import Record, Strike
 
 _LOG = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ class ManagedCluster:
 
     ``tokens`` turns a bearer token into its user; it is asked in the server's thread and must not wait for a thread
     that may be in ``stop``. ``classes`` are the StorageClasses that the cloud gives its clusters, ``manifests`` what
-    else it puts there (its add-ons), both as object bodies. ``decide`` is the cloud's authorizer beside RBAC, asked in the
-    server's thread as ``tokens`` is. ``refresh`` is called while the server runs, twice a
+    else it puts there (its add-ons), both as object bodies. ``decide`` is the cloud's authorizer beside RBAC, asked
+    in the server's thread as ``tokens`` is. ``refresh`` is called while the server runs, twice a
     second and in a thread of its own, for whoever lets nodes follow a clock. ``port`` 0 takes any.
     """
 
@@ -70,7 +70,7 @@ class ManagedCluster:
         self._start_with = [*classes, *manifests]
         self._decide, self._refresh = decide, refresh
         self._nodes: list[Body] = []
-        self._server: ApiServer | None = None
+        self._server: Endpoint | None = None
         self._controllers: Controllers | None = None
         self._lock = threading.RLock()
         self._over = threading.Event()
@@ -103,8 +103,7 @@ class ManagedCluster:
                 return
             self._nodes = list(nodes)
             if self._server is not None and self._controllers is not None:
-                wanted = self._nodes
-                self._server.soon(lambda cluster: _put_all(cluster, wanted))
+                self._server.put(self._nodes)
                 self._controllers.want_nodes(nodes)
 
     def set_version(self, version: str) -> None:
@@ -114,16 +113,16 @@ class ManagedCluster:
                 return
             self._version = version
             if self._server is not None:
-                self._server.soon(lambda cluster: cluster.upgrade(version))
+                self._server.upgrade(version)
 
     def add(self, manifests: Sequence[Body]) -> None:
         """Put objects of the cloud's own there, such as an add-on that was installed; what exists stays."""
         with self._lock:
             self._start_with += manifests
             if self._server is not None:
-                self._server.soon(lambda cluster: _put_all(cluster, manifests))
+                self._server.put(manifests)
 
-    def start(self) -> ApiServer:
+    def start(self) -> Endpoint:
         """Start without waiting for a connection; returns the server. RuntimeError when it was stopped."""
         with self._lock:
             if self._over.is_set():
@@ -172,24 +171,10 @@ class ManagedCluster:
                 _LOG.exception("the nodes of %s", self.name)
 
     def _start(self) -> None:
-        from .cluster import Cluster
         from .controllers import Controllers
         from .programs import default_images
-        from .server import ApiServer
 
-        cluster = Cluster(self.name, self._version, self._clock, self._authority.pem.decode())
-        cluster.authorizer.beside = self._decide
-        _put_all(cluster, [*self._start_with, *self._nodes])
-        server = ApiServer(
-            cluster,
-            self._tokens,
-            self._authority,
-            "127.0.0.1",
-            self.port,
-            self._record,
-            self._strike,
-            listener=self._listener,
-        ).start()
+        server = self._backend().start()
         try:
             controllers = Controllers(
                 server.url,
@@ -199,12 +184,46 @@ class ManagedCluster:
                 self._images or default_images(),
                 self._objects,
                 self._nodes,
+                self._clock,
+                server.brings,
             ).start()
         except BaseException:
             server.stop()
             raise
         server.read_logs_from(controllers.log)
         self._server, self._controllers = server, controllers
+
+    def _backend(self) -> Endpoint:
+        """The embedded server, or real binaries when ``KUBEBUILDER_ASSETS`` names them."""
+        from .assets import assets
+
+        found = assets()
+        place = ("127.0.0.1", self.port)
+        if found is None:
+            from .cluster import Cluster
+            from .server import ApiServer
+
+            cluster = Cluster(self.name, self._version, self._clock, self._authority.pem.decode())
+            cluster.authorizer.beside = self._decide
+            cluster.put_all([*self._start_with, *self._nodes])
+            return ApiServer(
+                cluster, self._tokens, self._authority, *place, self._record, self._strike, listener=self._listener
+            )
+        from .real import RealServer
+
+        return RealServer(
+            self.name,
+            found,
+            self._tokens,
+            self._authority,
+            self._directory / "control-plane",
+            place,
+            self._record,
+            self._strike,
+            self._listener,
+            decide=self._decide,
+            first=[*self._start_with, *self._nodes],
+        )
 
     def _close(self) -> None:
         for one in (self._listener, self._bell, self._button):
@@ -216,14 +235,6 @@ def _lasting(node: Body) -> Body:
     status = dict(node.get("status") or {})
     status["conditions"] = [(one["type"], one["status"]) for one in status.get("conditions") or []]
     return {**node, "status": status}
-
-
-def _put_all(cluster: Any, bodies: Sequence[Body]) -> None:
-    for body in bodies:
-        meta = dict(body["metadata"])
-        name, namespace = meta.pop("name"), meta.pop("namespace", "")
-        rest = {key: value for key, value in body.items() if key not in ("apiVersion", "kind", "metadata")}
-        cluster.put(body["apiVersion"], body["kind"], name, namespace, metadata=meta, **rest)
 
 
 def stop_all() -> None:

@@ -6,9 +6,10 @@ import asyncio
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from aiohttp import web
 
@@ -18,12 +19,13 @@ from .api import Api
 from .cluster import Cluster
 from .identity import MASTERS, TokenCheck, UserInfo
 from .logs import LogSource
+from .store import Body
 from .traffic import Record, Strike, Traffic
 
 _T = TypeVar("_T")
 _START_SECONDS = 30.0
 CONTROLLERS = UserInfo("system:kube-controller-manager", groups=(MASTERS,))
-_SERVICE_NAMES = (
+SERVICE_NAMES = (
     "kubernetes",
     "kubernetes.default",
     "kubernetes.default.svc",
@@ -31,34 +33,35 @@ _SERVICE_NAMES = (
 )
 
 
-class ApiServer:
-    """A running API server. All of its state belongs to its own thread: ``call`` runs code there."""
+class Endpoint:
+    """The network side of an API server: address, certificate, thread, request log. Subclasses say what answers."""
+
+    start_seconds = 30.0
+    # Of the controllers, by the names of their classes: what the server has somebody else for.
+    brings: frozenset[str] = frozenset()
 
     def __init__(
         self,
-        cluster: Cluster,
-        check: TokenCheck,
+        name: str,
         authority: Authority,
-        host: str,
-        port: int,
+        place: tuple[str, int],
         record: Record | None = None,
         strike: Strike | None = None,
         listener: socket.socket | None = None,
     ) -> None:
         """``listener``: a socket that listens already (connections wait in it); it is the server's from now on."""
-        self.cluster = cluster
+        self.name = name
         self._authority = authority
-        self._host, self._port = host, port
+        self._host, self._port = place
         self._listener = listener
         # For the cluster's own controllers.
         self.token = secrets.token_urlsafe(32)
-        self._api = Api(cluster, lambda token: CONTROLLERS if token == self.token else check(token))
-        self._traffic = Traffic(self._api.handle, self.token, record, strike)
+        self._traffic = Traffic(self.answer, self.token, record, strike)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._ready: threading.Event = threading.Event()
         self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=f"kubernetes-{cluster.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"kubernetes-{name}", daemon=True)
 
     @property
     def url(self) -> str:
@@ -75,11 +78,11 @@ class ApiServer:
         """The file that ``ca_pem`` is in."""
         return self._authority.certificate_file
 
-    def start(self) -> ApiServer:
+    def start(self) -> Self:
         """Serve; returns when connections are accepted. OSError when the port is taken."""
         self._thread.start()
-        if not self._ready.wait(_START_SECONDS):
-            raise TimeoutError(f"the API server of {self.cluster.name} did not start")
+        if not self._ready.wait(self.start_seconds):
+            raise TimeoutError(f"the API server of {self.name} did not start")
         if self._failure is not None:
             raise self._failure
         return self
@@ -90,27 +93,31 @@ class ApiServer:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
 
-    def read_logs_from(self, source: LogSource) -> None:
-        """Where logs of containers are: ``Controllers.log`` of the controllers that run the pods."""
-        self.cluster.logs.source = source
-
-    def soon(self, work: Callable[[Cluster], object]) -> None:
-        """Run ``work`` in the server's thread before any request that comes after this; does not wait for it."""
-        self._loop.call_soon_threadsafe(work, self.cluster)
-
-    def call(self, work: Callable[[Cluster], _T]) -> _T:
-        """Run ``work`` on the cluster in the server's thread and return its result."""
-
-        async def run() -> _T:
-            return work(self.cluster)
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
-
-    def __enter__(self) -> ApiServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request."""
+        raise NotImplementedError
+
+    def behind(self) -> AbstractAsyncContextManager[object]:
+        """What has to run for as long as requests are answered; entered in the server's thread."""
+        return nullcontext()
+
+    def read_logs_from(self, source: LogSource) -> None:
+        """Where logs of containers are: ``Controllers.log`` of the controllers that run the pods."""
+        raise NotImplementedError
+
+    def put(self, bodies: Sequence[Body]) -> None:
+        """Have objects of the cluster's own there; what exists stays. Does not wait for it."""
+        raise NotImplementedError
+
+    def upgrade(self, version: str) -> None:
+        """Be another version from now on; objects stay. Does not wait for it."""
+        raise NotImplementedError
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -124,24 +131,71 @@ class ApiServer:
             self._loop.close()
 
     async def _serve(self) -> None:
+        async with self.behind():
+            runner = web.ServerRunner(
+                web.Server(self._traffic.handle, handler_cancellation=True, access_log=None), shutdown_timeout=0.1
+            )
+            await runner.setup()
+            try:
+                context = self._authority.server_context("apiserver", (*LOOPBACK, *SERVICE_NAMES))
+                if self._listener is None:
+                    await web.TCPSite(runner, self._host, self._port, ssl_context=context).start()
+                else:
+                    await web.SockSite(runner, self._listener, ssl_context=context).start()
+                self._port = runner.addresses[0][1]
+                self._ready.set()
+                await self._stop.wait()
+            finally:
+                await runner.cleanup()
+
+
+class ApiServer(Endpoint):
+    """The embedded API server. All of its state belongs to its own thread: ``call`` runs code there."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        check: TokenCheck,
+        authority: Authority,
+        host: str,
+        port: int,
+        record: Record | None = None,
+        strike: Strike | None = None,
+        listener: socket.socket | None = None,
+    ) -> None:
+        super().__init__(cluster.name, authority, (host, port), record, strike, listener)
+        self.cluster = cluster
+        self._api = Api(cluster, lambda token: CONTROLLERS if token == self.token else check(token))
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        return await self._api.handle(request)
+
+    @asynccontextmanager
+    async def behind(self) -> AsyncIterator[None]:
         self.cluster.registry.schedule = self._loop.call_soon
         self.cluster.registry.settle()
-        runner = web.ServerRunner(
-            web.Server(self._traffic.handle, handler_cancellation=True, access_log=None), shutdown_timeout=0.1
-        )
-        await runner.setup()
         try:
-            context = self._authority.server_context("apiserver", (*LOOPBACK, *_SERVICE_NAMES))
-            if self._listener is None:
-                await web.TCPSite(runner, self._host, self._port, ssl_context=context).start()
-            else:
-                await web.SockSite(runner, self._listener, ssl_context=context).start()
-            self._port = runner.addresses[0][1]
-            self._ready.set()
-            await self._stop.wait()
+            yield
         finally:
-            await runner.cleanup()
             await self._api.close()
+
+    def read_logs_from(self, source: LogSource) -> None:
+        self.cluster.logs.source = source
+
+    def put(self, bodies: Sequence[Body]) -> None:
+        """There before any request that comes after this."""
+        self._loop.call_soon_threadsafe(self.cluster.put_all, bodies)
+
+    def upgrade(self, version: str) -> None:
+        self._loop.call_soon_threadsafe(self.cluster.upgrade, version)
+
+    def call(self, work: Callable[[Cluster], _T]) -> _T:
+        """Run ``work`` on the cluster in the server's thread and return its result."""
+
+        async def run() -> _T:
+            return work(self.cluster)
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
 
 def start(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ...core.clock import Clock
@@ -42,8 +42,11 @@ class Controllers:
         objects: CloudObjects | None = None,
         nodes: Sequence[Body] = (),
         clock: Clock | None = None,
+        without: Collection[str] = (),
     ) -> None:
-        """``objects``: what the cloud makes for the cluster; ``nodes``: that the cluster has (see ``want_nodes``)."""
+        """``objects``: what the cloud makes for the cluster; ``nodes``: that the cluster has (see ``want_nodes``);
+        ``without``: classes of controllers whose work somebody else does."""
+        self._without = without
         self._place = (url, ca_file, token)
         self._clock = clock
         self._objects = objects
@@ -127,6 +130,7 @@ class Controllers:
                 self._pools,
                 self._kubelet,
             ]
+            controllers = [one for one in controllers if type(one).__name__ not in self._without]
             tasks = [asyncio.create_task(one.run()) for one in informers.all()]
             await asyncio.gather(*(one.synced.wait() for one in informers.all()))
             tasks += [asyncio.create_task(one.run()) for one in controllers]
