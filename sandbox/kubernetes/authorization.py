@@ -69,7 +69,7 @@ class Authorizer:
 
     def verdict(self, user: UserInfo, wanted: Attributes) -> Verdict:
         """Whether the user may, and what the cloud's authorizer says to that."""
-        if user.is_master or any(_rule_allows(rule, wanted) for rule in self.rules(user, wanted.namespace)):
+        if user.is_master or any(rule_allows(rule, wanted) for rule in self.rules(user, wanted.namespace)):
             return Verdict(True)
         return Verdict(False) if self.beside is None else self.beside(user, wanted)
 
@@ -133,12 +133,12 @@ def covers(owned: list[Body], wanted: Body) -> bool:
     """Whether somebody with the rules ``owned`` may hand out the rule ``wanted``."""
     if wanted.get("nonResourceURLs"):
         return all(
-            any(_rule_allows(rule, Attributes(verb, path=path)) for rule in owned)
+            any(rule_allows(rule, Attributes(verb, path=path)) for rule in owned)
             for verb in wanted["verbs"]
             for path in wanted["nonResourceURLs"]
         )
     return all(
-        any(_rule_allows(rule, _split(verb, group, resource, name)) for rule in owned)
+        any(rule_allows(rule, _split(verb, group, resource, name)) for rule in owned)
         for verb in wanted.get("verbs") or []
         for group in wanted.get("apiGroups") or []
         for resource in wanted.get("resources") or []
@@ -165,7 +165,8 @@ def _concerns(binding: Body, user: UserInfo, namespace: str) -> bool:
     return False
 
 
-def _rule_allows(rule: Body, wanted: Attributes) -> bool:
+def rule_allows(rule: Body, wanted: Attributes) -> bool:
+    """Whether a PolicyRule covers what is wanted."""
     verbs = rule.get("verbs") or []
     if "*" not in verbs and wanted.verb not in verbs:
         return False

@@ -122,14 +122,9 @@ def _roles(cluster: Cluster) -> None:
         {"apiGroups": ["authentication.k8s.io"], "resources": ["selfsubjectreviews"], "verbs": ["create"]},
     ]
     _role(cluster, "system:basic-user", reviews, [("Group", AUTHENTICATED)])
-    view = [_rule(group, names, _READ) for group, names in _VIEWED.items()]
-    edit = [_rule(group, names, _WRITE) for group, names in _EDITED.items()]
-    edit += [_rule("", ["secrets"], _READ), _rule("", ["serviceaccounts"], ["impersonate"])]
-    edit += [_rule("", ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy"], ["get", *_WRITE])]
-    edit += [_rule("", ["serviceaccounts/token"], ["create"]), _rule("", ["pods/eviction"], ["create"])]
-    admin = [_rule(group, names, [*_READ, *_WRITE]) for group, names in _ADMINISTERED.items()]
-    admin += [_rule("authorization.k8s.io", ["localsubjectaccessreviews"], ["create"])]
-    for name, rules, into in (("view", view, "edit"), ("edit", edit, "admin"), ("admin", admin, "")):
+    own_rules = user_rules()
+    for name, into in (("view", "edit"), ("edit", "admin"), ("admin", "")):
+        rules = own_rules[name]
         labels = {f"{_AGGREGATE}{name}": "true"}
         _role(cluster, f"system:aggregate-to-{name}", rules, [], labels)
         own = {f"{_AGGREGATE}{into}": "true"} if into else {}
@@ -137,6 +132,18 @@ def _roles(cluster: Cluster) -> None:
         cluster.put(
             _RBAC, "ClusterRole", name, metadata={"labels": {**_LABELS, **own}}, aggregationRule=selector, rules=[]
         )
+
+
+def user_rules() -> dict[str, list[dict[str, Any]]]:
+    """What ``view`` allows, what ``edit`` adds to that, and what ``admin`` adds to both."""
+    view = [_rule(group, names, _READ) for group, names in _VIEWED.items()]
+    edit = [_rule(group, names, _WRITE) for group, names in _EDITED.items()]
+    edit += [_rule("", ["secrets"], _READ), _rule("", ["serviceaccounts"], ["impersonate"])]
+    edit += [_rule("", ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy"], ["get", *_WRITE])]
+    edit += [_rule("", ["serviceaccounts/token"], ["create"]), _rule("", ["pods/eviction"], ["create"])]
+    admin = [_rule(group, names, [*_READ, *_WRITE]) for group, names in _ADMINISTERED.items()]
+    admin += [_rule("authorization.k8s.io", ["localsubjectaccessreviews"], ["create"])]
+    return {"view": view, "edit": edit, "admin": admin}
 
 
 def _role(

@@ -218,3 +218,54 @@ def test_a_balancer_that_is_none_any_more(cluster: Running, account: Account) ->
     eventually(lambda: not cluster.get(f"{services}/x")["metadata"].get("finalizers"))
     assert not account.balancers
     assert "ingress" not in json.dumps(cluster.get(f"{services}/x")["status"])
+
+
+_CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
+
+
+def _claim(name: str, **spec: Any) -> dict[str, Any]:
+    request = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "5Gi"}}, **spec}
+    return {"metadata": {"name": name}, "spec": request}
+
+
+def _phase(cluster: Running, path: str) -> str:
+    return str(cluster.get(path).get("status", {}).get("phase"))
+
+
+def test_a_claim_gets_a_disk_when_a_pod_wants_it(cluster: Running, account: Account) -> None:
+    """Bound by the pod's arrival, held while it is there, given back afterwards."""
+    cluster.post(_CLAIMS, _claim("data"))
+    events = "/api/v1/namespaces/default/events"
+    eventually(lambda: any(one["reason"] == "WaitForFirstConsumer" for one in cluster.get(events)["items"]))
+    assert _phase(cluster, f"{_CLAIMS}/data") == "Pending"
+    assert not account.volumes
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    pod = {"containers": [{"name": "main", "image": "example.org/idle:1"}], "volumes": [volume]}
+    cluster.post("/api/v1/namespaces/default/pods", {"metadata": {"name": "user"}, "spec": pod})
+    eventually(lambda: _phase(cluster, f"{_CLAIMS}/data") == "Bound")
+    claim = cluster.get(f"{_CLAIMS}/data")
+    path = f"/api/v1/persistentvolumes/{claim['spec']['volumeName']}"
+    eventually(lambda: _phase(cluster, path) == "Bound")
+    made = cluster.get(path)["spec"]
+    assert made["csi"]["driver"] == "disk.example.org"
+    assert list(account.volumes) == [made["csi"]["volumeHandle"]]
+    assert (claim["status"]["capacity"], made["persistentVolumeReclaimPolicy"]) == ({"storage": "5Gi"}, "Delete")
+    cluster.request("DELETE", f"{_CLAIMS}/data")
+    assert cluster.get(f"{_CLAIMS}/data")["metadata"]["finalizers"] == ["kubernetes.io/pvc-protection"]
+    cluster.request("DELETE", "/api/v1/namespaces/default/pods/user?gracePeriodSeconds=0")
+    eventually(lambda: cluster.request("GET", f"{_CLAIMS}/data").code == 404)
+    eventually(lambda: cluster.request("GET", path).code == 404)
+    assert not account.volumes
+
+
+def test_volumes_that_were_there_before(cluster: Running, account: Account) -> None:
+    """The smallest one that will do is bound and, with its policy, kept; nothing is made in the account."""
+    for name, size in (("large", "50Gi"), ("small", "5Gi"), ("tiny", "1Gi")):
+        spec = {"capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/tmp"}}  # noqa: S108
+        cluster.post("/api/v1/persistentvolumes", {"metadata": {"name": name}, "spec": spec})
+    cluster.post(_CLAIMS, _claim("static", storageClassName=""))
+    eventually(lambda: _phase(cluster, f"{_CLAIMS}/static") == "Bound")
+    assert cluster.get(f"{_CLAIMS}/static")["spec"]["volumeName"] == "small"
+    cluster.request("DELETE", f"{_CLAIMS}/static")
+    eventually(lambda: _phase(cluster, "/api/v1/persistentvolumes/small") == "Released")
+    assert not account.volumes

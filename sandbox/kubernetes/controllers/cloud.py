@@ -18,7 +18,15 @@ class CloudObjects(Protocol):
         """It is going; its finalizer ``service.kubernetes.io/load-balancer-cleanup`` is removed after this returns."""
 
     def volume(self, claim: Body) -> str:
-        """A claim of the cloud's storage class: make the disk, return its CSI ``volumeHandle``."""
+        """Make the disk of a claim, return its CSI ``volumeHandle``.
+
+        The key ``storageClass`` of ``claim`` holds the claim's StorageClass, the annotation
+        ``volume.kubernetes.io/selected-node`` the node that will use it (unless the class binds at once).
+        """
 
     def no_volume(self, handle: str) -> None:
         """The disk of a volume whose claim is gone."""
+
+
+class DriverMissing(Exception):
+    """Raised by ``volume``: the cluster has no driver that could make disks (yet); the claim waits."""

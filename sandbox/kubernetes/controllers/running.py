@@ -13,6 +13,7 @@ from .autoscaling import Autoscalers
 from .balancers import LoadBalancers
 from .base import Controller, Informers
 from .budgets import DisruptionBudgets
+from .claims import Claims, Volumes
 from .client import Body, Client
 from .cloud import CloudObjects
 from .deployments import Deployments, ReplicaSets
@@ -125,6 +126,8 @@ class Controllers:
                 Autoscalers(client, informers),
                 Endpoints(client, informers),
                 LoadBalancers(client, informers, self._objects, balancer_network(url)),
+                Claims(client, informers, self._objects),
+                Volumes(client, informers, self._objects),
                 DisruptionBudgets(client, informers),
                 Scheduler(client, informers),
                 self._pools,
