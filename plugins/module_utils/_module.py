@@ -69,6 +69,7 @@ _LIBRARIES = {
     "psycopg": "psycopg",
     "azure": "azure-identity and azure-mgmt-resource",
     "kubernetes": "kubernetes",
+    "yaml": "PyYAML",
 }
 
 
