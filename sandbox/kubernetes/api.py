@@ -182,6 +182,8 @@ class Api:
         body, repeated = await call.body()
         if call.info.subresource:
             key = (call.info.namespace, call.info.name)
+            if options.dry_run and call.info.subresource == "eviction" and isinstance(body, dict):
+                body = {**body, "deleteOptions": {**(body.get("deleteOptions") or {}), "dryRun": ["All"]}}
             made = self._subresources.create(call.resource, call.info.subresource, key, body, call.user)
             return reply(made, 201)
         decoded = self.registry.decode(call.resource, body, options, repeated)

@@ -109,23 +109,40 @@ class Subresources:
     def _evict(self, resource: Resource, key: Key, body: Body, user: UserInfo) -> Body:
         """Delete a pod unless a disruption budget has none to spare (429)."""
         pod = self._registry.get(resource, *key).body
+        given = body.get("deleteOptions") or {}
+        dry_run = given.get("dryRun") == ["All"]
+        budget = None if at(pod, "status.phase") in ("Pending", "Succeeded", "Failed") else self._budget(pod, key)
+        if budget is not None and not _spares_anyway(pod, budget):
+            allowed = at(budget, "status.disruptionsAllowed") or 0
+            if allowed < 1 or pod["metadata"].get("deletionTimestamp"):
+                raise _no_disruption(budget)
+            if not dry_run:
+                now = timestamp(self._registry.clock.wall())
+                place = (key[0], budget["metadata"]["name"])
+                self._registry.modify(self._budgets(), place, lambda one: _take_one(one, key[1], now))
+        wanted = given.get("preconditions") or {}
+        options = DeleteOptions(
+            user,
+            dry_run=dry_run,
+            grace_seconds=given.get("gracePeriodSeconds"),
+            uid=wanted.get("uid", ""),
+            resource_version=wanted.get("resourceVersion", ""),
+        )
+        self._registry.delete(resource, key, options)
+        if not dry_run and self._registry.find(resource, *key) is not None:
+            now = timestamp(self._registry.clock.wall())
+            self._registry.modify(resource, key, lambda one: _disrupted(one, now))
+        return _CREATED
+
+    def _budget(self, pod: Body, key: Key) -> Body | None:
+        """The one budget that is about a pod; 500 when there are several, as the API has it."""
         labels = pod["metadata"].get("labels") or {}
         budgets = self._registry.store.objects("poddisruptionbudgets.policy", key[0])
-        matching = [one for one in budgets if object_selector(at(one.body, "spec.selector"))(labels)]
-        running = at(pod, "status.phase") not in ("Pending", "Succeeded", "Failed")
-        for budget in matching if running else []:
-            name = budget.body["metadata"]["name"]
-            allowed = at(budget.body, "status.disruptionsAllowed") or 0
-            if allowed < 1:
-                message = "Cannot evict pod as it would violate the pod's disruption budget."
-                healthy, wanted = at(budget.body, "status.currentHealthy"), at(budget.body, "status.desiredHealthy")
-                text = f"The disruption budget {name} needs {wanted or 0} healthy pods and has {healthy or 0} currently"
-                cause = {"reason": "DisruptionBudget", "message": text}
-                raise errors.ApiError(429, "TooManyRequests", message, {"causes": [cause]})
-            self._registry.modify(self._budgets(), (key[0], name), _take_one)
-        given = body.get("deleteOptions") or {}
-        self._registry.delete(resource, key, DeleteOptions(user, grace_seconds=given.get("gracePeriodSeconds")))
-        return _CREATED
+        found = [one.body for one in budgets if object_selector(at(one.body, "spec.selector"))(labels)]
+        if len(found) > 1:
+            text = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+            raise errors.ApiError(500, "InternalError", text)
+        return found[0] if found else None
 
     def _budgets(self) -> Resource:
         found = self._registry.catalogue.of_storage("poddisruptionbudgets.policy")
@@ -156,5 +173,34 @@ class Subresources:
         return _CREATED
 
 
-def _take_one(budget: Body) -> None:
+def _spares_anyway(pod: Body, budget: Body) -> bool:
+    """Whether a pod that is not ready may go without being counted (unhealthyPodEvictionPolicy)."""
+    conditions = at(pod, "status.conditions") or []
+    if any(one["type"] == "Ready" and one["status"] == "True" for one in conditions):
+        return False
+    if at(budget, "spec.unhealthyPodEvictionPolicy") == "AlwaysAllow":
+        return True
+    wanted = at(budget, "status.desiredHealthy") or 0
+    return wanted > 0 and (at(budget, "status.currentHealthy") or 0) >= wanted
+
+
+def _no_disruption(budget: Body) -> errors.ApiError:
+    message = "Cannot evict pod as it would violate the pod's disruption budget."
+    name = budget["metadata"]["name"]
+    healthy, wanted = at(budget, "status.currentHealthy"), at(budget, "status.desiredHealthy")
+    text = f"The disruption budget {name} needs {wanted or 0} healthy pods and has {healthy or 0} currently"
+    cause = {"reason": "DisruptionBudget", "message": text}
+    return errors.ApiError(429, "TooManyRequests", message, {"causes": [cause]})
+
+
+def _take_one(budget: Body, pod: str, now: str) -> None:
+    """One disruption less, until the budget's controller has seen the pod go."""
     budget["status"]["disruptionsAllowed"] -= 1
+    budget["status"].setdefault("disruptedPods", {})[pod] = now
+
+
+def _disrupted(pod: Body, now: str) -> None:
+    conditions = pod["status"].setdefault("conditions", [])
+    told = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+    conditions[:] = [one for one in conditions if one["type"] != "DisruptionTarget"]
+    conditions.append({**told, "message": "Eviction API: evicting", "lastTransitionTime": now})

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from ..selectors import object_selector
 from .base import Controller, Informers, condition, is_active, is_ready, scaled
 from .client import Body, Client
 from .informer import Key, controller_uid
+
+_EVICTION_SECONDS = 120
 
 
 class DisruptionBudgets(Controller):
@@ -36,12 +40,15 @@ class DisruptionBudgets(Controller):
             if fits(pod["metadata"].get("labels") or {}) and is_active(pod)
         ]
         expected = self._expected(pods)
-        healthy = sum(map(is_ready, pods))
+        evicted, again = self._evicted(budget, pods)
+        healthy = sum(is_ready(pod) for pod in pods if pod["metadata"]["name"] not in evicted)
         if spec.get("maxUnavailable") is not None:
             wanted = max(0, expected - scaled(spec["maxUnavailable"], expected, up=True))
         else:
             wanted = scaled(spec.get("minAvailable", 1), expected, up=True)
         allowed = max(0, healthy - wanted) if expected else 0
+        if again is not None:
+            self.enqueue_at(key, again)
         before = budget.get("status") or {}
         conditions = [dict(one) for one in before.get("conditions") or []]
         reason = "SufficientPods" if allowed else "InsufficientPods"
@@ -55,8 +62,20 @@ class DisruptionBudgets(Controller):
             "desiredHealthy": wanted,
             "expectedPods": expected,
             "conditions": conditions,
+            **({"disruptedPods": evicted} if evicted else {}),
         }
         await self.set_status(budget, status)
+
+    def _evicted(self, budget: Body, pods: list[Body]) -> tuple[dict[str, str], datetime | None]:
+        """Pods whose eviction was granted and which are not seen to go yet, and when that will not be believed."""
+        there = {pod["metadata"]["name"] for pod in pods}
+        found, again = {}, None
+        for name, stamp in ((budget.get("status") or {}).get("disruptedPods") or {}).items():
+            until = datetime.fromisoformat(stamp) + timedelta(seconds=_EVICTION_SECONDS)
+            if name in there and until > self.clock.wall():
+                found[name] = stamp
+                again = until if again is None else min(again, until)
+        return found, again
 
     def _expected(self, pods: list[Body]) -> int:
         """As many as the owners of the pods want; pods on their own count for themselves."""

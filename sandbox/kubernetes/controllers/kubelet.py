@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +15,7 @@ from .base import Controller, Informers
 from .client import ApiFailure, Body, Client, path_of
 from .images import Images
 from .informer import Key, key_of
+from .nodelife import readiness
 from .pods import PodRunner
 
 _STRATEGIC = "application/strategic-merge-patch+json"
@@ -36,9 +37,11 @@ class Kubelet(Controller):
         directory.mkdir(parents=True, exist_ok=True)
         self._runners: dict[str, tuple[PodRunner, asyncio.Task[None]]] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
+        self._reports: set[asyncio.Task[None]] = set()
         self._addresses = _addresses(network)
         self._session: aiohttp.ClientSession | None = None
         self._nodes = informers.of("v1", "nodes")
+        self._nodes.on_change(self._node_changed)
 
     async def run(self) -> None:
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
@@ -48,12 +51,30 @@ class Kubelet(Controller):
             finally:
                 await self._stop_all()
 
+    def _node_changed(self, node: Body, before: Body | None) -> None:
+        """A kubelet that is heard of again tells the state of its pods and does what it missed."""
+        name = node["metadata"]["name"]
+        if readiness(before) in ("", "True") or readiness(self._nodes.get("", name)) != "True":
+            return
+        for runner, _ in self._runners.values():
+            if runner.pod["spec"]["nodeName"] == name:
+                task = asyncio.create_task(runner.report(again=True))
+                self._reports.add(task)
+                task.add_done_callback(self._reports.discard)
+        for key, pod in self.own.objects.items():
+            if pod["spec"].get("nodeName") == name:
+                self.enqueue(key)
+
+    def _silent(self, pod: Body) -> bool:
+        """Whether nothing is heard of the kubelet of a pod's node."""
+        return readiness(self._nodes.get("", pod["spec"].get("nodeName", ""))) == "Unknown"
+
     async def reconcile(self, key: Key) -> None:
         pod = self.own.get(*key)
         for uid in [uid for uid, (runner, _) in self._runners.items() if key_of(runner.pod) == key]:
             if pod is None or pod["metadata"]["uid"] != uid:
                 self._end(uid, 0)
-        if pod is None or not pod["spec"].get("nodeName"):
+        if pod is None or not pod["spec"].get("nodeName") or self._silent(pod):
             return
         uid = pod["metadata"]["uid"]
         if pod["metadata"].get("deletionTimestamp"):
@@ -75,6 +96,9 @@ class Kubelet(Controller):
             return await self.client.get(path_of("v1", _PLURALS[kind], key[0], name))
 
         async def tell(status: Body) -> None:
+            node = self._nodes.get("", pod["spec"]["nodeName"])
+            if readiness(node) not in ("", "True"):  # told again when the node is
+                return
             patch = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
             with contextlib.suppress(ApiFailure):  # the pod is gone: its end is on the way
                 self.own.remember(await self.client.patch(self.path(pod, "status"), patch, _STRATEGIC))
@@ -91,7 +115,8 @@ class Kubelet(Controller):
         uid = pod["metadata"]["uid"]
         if uid in self._ending:
             return
-        left = (datetime.fromisoformat(pod["metadata"]["deletionTimestamp"]) - datetime.now(UTC)).total_seconds()
+        end_at = datetime.fromisoformat(pod["metadata"]["deletionTimestamp"])
+        left = (end_at - self.clock.wall()).total_seconds()
 
         async def end() -> None:
             found = self._runners.get(uid)

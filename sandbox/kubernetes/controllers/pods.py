@@ -308,11 +308,11 @@ class PodRunner:
 
     # --- status ---------------------------------------------------------------------------------------------------
 
-    async def report(self) -> None:
-        """Write the status when it is another one than the last."""
+    async def report(self, again: bool = False) -> None:
+        """Write the status when it is another one than the last, or when somebody else may have changed it."""
         async with self._writing:
             status = self.status()
-            if status != self._told:
+            if again or status != self._told:
                 self._told = status
                 await self._tell(status)
 

@@ -22,6 +22,7 @@ from .images import Images, ImageTable
 from .jobs import Jobs
 from .kubelet import Kubelet
 from .networks import balancer_network, pod_network
+from .nodelife import Evictions, NodeLifecycle
 from .pools import NodePools
 from .scheduler import Scheduler
 from .sets import DaemonSets, StatefulSets
@@ -130,6 +131,8 @@ class Controllers:
                 Volumes(client, informers, self._objects),
                 DisruptionBudgets(client, informers),
                 Scheduler(client, informers),
+                NodeLifecycle(client, informers),
+                Evictions(client, informers),
                 self._pools,
                 self._kubelet,
             ]

@@ -111,10 +111,11 @@ def fits_node(pod: Body, node: Body) -> bool:
 def _tolerated(pod: Body, node: Body) -> bool:
     taints = [one for one in at(node, "spec.taints") or [] if one["effect"] in ("NoSchedule", "NoExecute")]
     tolerations = pod["spec"].get("tolerations") or []
-    return all(any(_tolerates(one, taint) for one in tolerations) for taint in taints)
+    return all(any(tolerates(one, taint) for one in tolerations) for taint in taints)
 
 
-def _tolerates(toleration: Body, taint: Body) -> bool:
+def tolerates(toleration: Body, taint: Body) -> bool:
+    """Whether one toleration is about one taint."""
     if toleration.get("effect") and toleration["effect"] != taint["effect"]:
         return False
     if toleration.get("key") and toleration["key"] != taint["key"]:
