@@ -13,7 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.multicloud.platform.plugins.plugin_utils import reports, timeline
+from ansible_collections.multicloud.platform.plugins.plugin_utils import junit, reports, timeline
 from ansible_collections.multicloud.platform.plugins.plugin_utils.recap import recap, summary
 
 display = Display()
@@ -21,6 +21,9 @@ display = Display()
 # Ansible loads an action plugin before it starts the first process for it, so all hosts of one ansible-playbook run
 # see the same value. Should that ever change, each site has a timeline of its own.
 RUN = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
+
+
+SUBJECTS = ("site", "backup", "restore", "verify", "load")
 
 
 class ActionModule(ActionBase):
@@ -36,7 +39,7 @@ class ActionModule(ActionBase):
                 "result": {"type": "dict", "required": True},
                 "directory": {"type": "path"},
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-                "subject": {"type": "str", "choices": ["site", "backup", "restore"], "default": "site"},
+                "subject": {"type": "str", "choices": list(SUBJECTS), "default": "site"},
                 "run": {"type": "str"},
             }
         )
@@ -68,7 +71,13 @@ def _write(directory: Path, report: dict[str, Any]) -> list[str]:
     try:
         with reports.locked(directory):
             about = "" if report["subject"] == "site" else f"-{report['subject']}"
-            if report["mode"] == "plan":
+            if report["subject"] in reports.READING:
+                paths = [directory / f"{report['subject']}.json"]
+                together = reports.add_to_plan(paths[0], report)
+                if report["subject"] == "verify":
+                    paths.append(directory / "verify.xml")
+                    reports.write(paths[1], junit.page(together["sites"].values()))
+            elif report["mode"] == "plan":
                 paths = [directory / f"plan{about}.json"]
                 reports.add_to_plan(paths[0], report)
             elif about:

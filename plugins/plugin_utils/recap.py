@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .checks import TABLES, summary_of_checks
 from .progress import cut, duration
 
 WIDTH = 100
@@ -23,12 +24,17 @@ _HEADS = {
     "destroy": "destroyed",
     "backup": "backed up",
     "restore": "restored",
+    "verify": "verified",
+    "load": "under load",
 }
 _VALUE = 44
 
 
 def recap(report: Mapping[str, Any]) -> str:
-    """The table: one row per object that changes, what changes in it, counts, and what stands now."""
+    """The table: one row per object that changes, what changes in it, counts, and what stands now. Or one per check."""
+    if report["subject"] in TABLES:
+        told = TABLES[report["subject"]](report["details"])
+        return "\n".join([_heading(report), *(told or _wrap(report["msg"], _INDENT)), _INDENT + summary(report)])
     lines = [_heading(report), *_rows(report), _INDENT + summary(report)]
     if report["failed"] and not report["counts"]["failed"]:
         lines += _wrap(report["msg"], _INDENT)
@@ -42,6 +48,8 @@ def recap(report: Mapping[str, Any]) -> str:
 
 def summary(report: Mapping[str, Any]) -> str:
     """For example: 12 created, 1 updated, 40 unchanged."""
+    if report["subject"] in TABLES:
+        return summary_of_checks(report)
     counted = report["counts"]
     if report["mode"] == "plan":
         parts = [f"{counted[name]} to {name}" for name in _DONE if counted[name]]

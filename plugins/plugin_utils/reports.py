@@ -18,6 +18,8 @@ ACTIONS = ("create", "update", "replace", "delete")
 # What the results of some modules tell beside their objects.
 DETAILS = {
     "backup": ("stores", "within_rpo"),
+    "verify": ("checks", "latencies"),
+    "load": ("loads",),
     "restore": (
         "restored_to",
         "data_age_seconds",
@@ -30,17 +32,21 @@ DETAILS = {
 }
 
 
+# What changes nothing, in check mode or not.
+READING = ("verify", "load")
+
+
 def site_report(
     result: Mapping[str, Any], *, run: str, host: str, state: str, check: bool, subject: str = "site"
 ) -> dict[str, Any]:
     """One site's report from the result of a module of this collection.
 
     A result that is only a message (the module could not start) gives a report with nothing in it but that.
-    subject: site | backup | restore. mode: plan | apply | destroy | backup | restore.
+    subject: site | backup | restore | verify | load. mode: plan | apply | destroy, or the subject.
     """
     resources = list(result.get("resources") or [])
     message = result.get("msg", "")
-    if not message and not {"resources", "stores"} & result.keys():
+    if not message and not {"resources", "stores", "checks", "loads"} & result.keys():
         # Whatever happened, it was no run: that must never look like one with nothing to do.
         message = f"The module gave no result. {result.get('failed_when_suppressed_exception', '')}".strip()
     failed = bool(result.get("failed")) or bool(message)
@@ -48,7 +54,7 @@ def site_report(
         "version": VERSION,
         "run": run,
         "subject": subject,
-        "mode": "plan" if check else _MODES[state] if subject == "site" else subject,
+        "mode": "plan" if check and subject not in READING else _MODES[state] if subject == "site" else subject,
         "state": state,
         "check": check,
         "site": {"name": host, **(result.get("site") or {})},
@@ -115,8 +121,9 @@ def of_run(directory: Path, run: str) -> list[dict[str, Any]]:
     return found
 
 
-def add_to_plan(path: Path, report: dict[str, Any]) -> None:
-    """Keep plan.json, which holds the plans of all sites of one run. A plan of an earlier run is replaced."""
+def add_to_plan(path: Path, report: dict[str, Any]) -> dict[str, Any]:
+    """Keep a file that holds the reports of all sites of one run, such as plan.json; returns what it holds now. That
+    of an earlier run is replaced."""
     plan = _load(path)
     if plan.get("run") != report["run"]:
         plan = {"version": VERSION, "run": report["run"], "sites": {}}
@@ -126,6 +133,7 @@ def add_to_plan(path: Path, report: dict[str, Any]) -> None:
     plan["failed"] = any(site["failed"] for site in sites.values())
     plan["counts"] = {name: sum(site["counts"][name] for site in sites.values()) for name in report["counts"]}
     write_json(path, plan)
+    return plan
 
 
 def _load(path: Path) -> dict[str, Any]:
