@@ -9,7 +9,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .identity import ANONYMOUS, MASTERS, TokenCheck, UserInfo
-from .server import ApiServer, start
+
+if TYPE_CHECKING:
+    from .server import ApiServer, start
 
 __all__ = ["ANONYMOUS", "MASTERS", "ApiServer", "TokenCheck", "UserInfo", "start"]
+
+
+def __getattr__(name: str) -> Any:
+    # The server is loaded when somebody wants one: emulated clouds must not pay for clusters that nobody looks into.
+    if name in ("ApiServer", "start"):
+        from . import server
+
+        return getattr(server, name)
+    raise AttributeError(name)

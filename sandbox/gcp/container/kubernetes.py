@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import authorization, machines, objects
 from .common import Data
 
 if TYPE_CHECKING:
@@ -56,14 +55,15 @@ class Clusters:
         self._context = context
         self._state = state
         self._catch_up = catch_up
-        self._users = authorization.users(tokens, state)
-        self._decide = authorization.decide(state)
+        self._tokens = tokens
         self._running: dict[str, ManagedCluster] = {}
         self._seen: dict[str, object] = {}
 
     def open(self, cluster: Data) -> None:
         """Open the port of a new cluster; its address is ``State.api_server`` from now on."""
+        # Here and below: loaded with the first cluster, so that a project without one does not pay for it.
         from ...kubernetes.managed import ManagedCluster
+        from .authorization import decide, users
 
         location, name = cluster["location"], cluster["name"]
         key = f"{location}/{name}"
@@ -71,7 +71,7 @@ class Clusters:
         managed = ManagedCluster(
             f"gke-{location}-{name}",
             cluster["currentMasterVersion"],
-            self._users,
+            users(self._tokens, self._state),
             self._context.authority.child(f"gke-{location}-{name}"),
             self._context.state_dir / "kubernetes" / f"{location}-{name}",
             clock=self._context.clock,
@@ -79,7 +79,7 @@ class Clusters:
             strike=self._context.faults.match,
             objects=CloudObjects(loop, state, key),
             classes=CLASSES,
-            decide=self._decide,
+            decide=decide(self._state),
             refresh=lambda: loop.call_soon_threadsafe(self._catch_up),
         )
         self._running[key] = managed
@@ -96,9 +96,11 @@ class Clusters:
             pools = tuple((pool["name"], pool["status"], pool["etag"]) for pool in data["nodePools"])
             seen = (data["status"], data["currentMasterVersion"], pools)
             if self._seen.get(key) != seen:
+                from .machines import nodes_of
+
                 self._seen[key] = seen
                 managed.set_version(data["currentMasterVersion"])
-                managed.set_nodes(machines.nodes_of(data))
+                managed.set_nodes(nodes_of(data))
 
     def close(self, key: str) -> None:
         """End the Kubernetes of a cluster that is gone."""
@@ -123,6 +125,7 @@ class CloudObjects:
 
     def balancer(self, service: Body) -> None:
         """Forwarding rule, target pool, health check, firewall rules."""
+        from . import machines, objects
 
         def make() -> None:
             cluster = self._cluster()
@@ -132,10 +135,13 @@ class CloudObjects:
 
     def no_balancer(self, service: Body) -> None:
         """Take them away."""
+        from . import objects
+
         self._there(lambda: objects.remove_balancer(self._state, self._cluster(), service))
 
     def volume(self, claim: Body) -> str:
         """A disk, in the zone of the node that its first pod goes to."""
+        from . import machines, objects
 
         def make() -> str:
             cluster = self._cluster()
@@ -151,6 +157,8 @@ class CloudObjects:
 
     def no_volume(self, handle: str) -> None:
         """Delete the disk."""
+        from . import objects
+
         self._there(lambda: objects.remove_disk(self._state, handle))
 
     def _cluster(self) -> Data:

@@ -13,6 +13,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from ...kubernetes.controllers.claims import driver_of
+from ...kubernetes.controllers.cloud import DriverMissing
 from ...kubernetes.quantities import parse
 from .. import quotas
 from ..catalog import region_of
@@ -30,7 +32,6 @@ _CHECKERS = ["130.211.0.0/22", "209.85.152.0/22", "209.85.204.0/22", "35.191.0.0
 _KUBE_PROXY_PORT = 10256
 _INTERNAL = ("networking.gke.io/load-balancer-type", "cloud.google.com/load-balancer-type")
 _TIER = "cloud.google.com/network-tier"
-_DISK_TYPES = {"standard": "pd-standard", "standard-rwo": "pd-balanced", "premium-rwo": "pd-ssd"}
 
 
 def load_balancer_name(service: Body) -> str:
@@ -76,8 +77,10 @@ def remove_balancer(state: State, cluster: Data, service: Body, keep: set[str] |
 
 
 def make_disk(state: State, cluster: Data, zone: str, claim: Body) -> str:
-    """A disk for a claim; returns its CSI handle."""
-    meta, spec = claim["metadata"], claim["spec"]
+    """A disk for a claim, as its class says; returns its CSI handle. DriverMissing for classes of other drivers."""
+    meta, spec, storage_class = claim["metadata"], claim["spec"], claim["storageClass"]
+    if driver_of(storage_class) != "pd.csi.storage.gke.io":
+        raise DriverMissing
     name = f"pvc-{meta['uid']}"
     path = f"projects/{PROJECT}/zones/{zone}/disks/{name}"
     if path in state.compute:
@@ -89,13 +92,13 @@ def make_disk(state: State, cluster: Data, zone: str, claim: Body) -> str:
         "storage.gke.io/created-by": "pd.csi.storage.gke.io",
     }
     amount = parse(str(((spec.get("resources") or {}).get("requests") or {}).get("storage", "1Gi")))
-    kind = _DISK_TYPES.get(spec.get("storageClassName", ""), "pd-balanced")
+    kind = (storage_class.get("parameters") or {}).get("type", "pd-balanced")
     labels = {"goog-gke-volume": "", "goog-k8s-cluster-location": cluster["location"]}
     body: Data = {
         "name": name,
         "description": json.dumps(told, separators=(",", ":")),
         "labels": {**labels, "goog-k8s-cluster-name": cluster["name"], **cluster.get("resourceLabels", {})},
-        "sizeGb": str(max(disks.TYPES[kind], math.ceil(amount / 2**30))),
+        "sizeGb": str(max(disks.TYPES.get(kind, 0), math.ceil(amount / 2**30))),
         "type": kind,
     }
     disks.complete(body, zone)

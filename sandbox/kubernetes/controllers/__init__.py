@@ -9,8 +9,21 @@ also ``$HOST``; ``$PORT`` is the first container port). Pods of other images are
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .images import Images, ImageTable, Program, PullFailure
 from .nodes import node
-from .running import Controllers
+
+if TYPE_CHECKING:
+    from .running import Controllers
 
 __all__ = ["Controllers", "ImageTable", "Images", "Program", "PullFailure", "node"]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when it is wanted: whoever only makes nodes must not pay for it.
+    if name == "Controllers":
+        from .running import Controllers
+
+        return Controllers
+    raise AttributeError(name)
