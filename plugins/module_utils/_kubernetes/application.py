@@ -19,7 +19,6 @@ from .._spec.names import digest
 from . import pods
 from .clouds import account_annotations, balancer_annotations, blocks, control_plane_agents
 from .labels import PREFIX, Place, text_of
-from .objects import Ref
 from .pods import CANARY, STABLE, selector
 
 Body = dict[str, Any]
@@ -64,22 +63,17 @@ def split(total: int, weight: int) -> Split:
 
 @dataclass(frozen=True)
 class Rendered:
-    """One service's objects. present: in the order of their making. absent: what its other settings would have made."""
+    """One service's objects. split: of the replicas, while there is a canary."""
 
     service: Service
     present: tuple[Body, ...]
-    absent: tuple[Ref, ...]
     split: Split | None = None
 
 
 def render(service: Service, place: Place, ranges: Sequence[str] = ()) -> Rendered:
     """A resolved service's objects. ranges: of the site's network; without them all private ranges."""
     own = _Renderer(service, place, tuple(ranges))
-    possible = own.possible()
-    present = tuple(body for _ref, body in possible if body is not None) if service.state == "present" else ()
-    made = {(body["kind"], body["metadata"]["name"]) for body in present}
-    absent = tuple(ref for ref, _body in possible if (ref.kind, ref.name) not in made)
-    return Rendered(service, present, absent, own.split if service.state == "present" else None)
+    return Rendered(service, tuple(own.objects()) if service.state == "present" else (), own.split)
 
 
 class _Renderer:
@@ -90,22 +84,20 @@ class _Renderer:
         self.split = split(service.count, service.canary.weight) if service.canary else None
         self.maps: dict[str, str] = {}
 
-    def possible(self) -> list[tuple[Ref, Body | None]]:
-        """Everything that a service may be made of, and its body where it has it now."""
-        service, name = self.service, self.service.name
-        maps = [] if service.state == "absent" else self._config_maps()
-        deployments = service.state == "present"
-        wanted: list[tuple[str, str, str, Body | None]] = [
-            ("v1", "ServiceAccount", name, None if service.service_account else self._account()),
-            *(("v1", "ConfigMap", body["metadata"]["name"], body) for body in maps),
-            ("networking.k8s.io/v1", "NetworkPolicy", name, self._policy() if service.network_policy else None),
-            ("v1", "Service", name, self._service()),
-            ("policy/v1", "PodDisruptionBudget", name, self._budget()),
-            ("apps/v1", "Deployment", name, self._stable() if deployments else None),
-            ("apps/v1", "Deployment", f"{name}-{CANARY}", self._canary() if service.canary and deployments else None),
-            ("autoscaling/v2", "HorizontalPodAutoscaler", name, self._scaler() if service.autoscaling else None),
+    def objects(self) -> list[Body]:
+        """What the service has now."""
+        service = self.service
+        wanted = [
+            None if service.service_account else self._account(),
+            *self._config_maps(),
+            self._policy() if service.network_policy else None,
+            self._service(),
+            self._budget(),
+            self._stable(),
+            self._canary(),
+            self._scaler(),
         ]
-        return [(Ref(version, kind, called, service.namespace), body) for version, kind, called, body in wanted]
+        return [body for body in wanted if body is not None]
 
     def _object(self, api_version: str, kind: str, content: Body, **meta: Any) -> Body:
         labels = {**self.place.labels(), **selector(self.service), SERVICE_LABEL: self.service.name}

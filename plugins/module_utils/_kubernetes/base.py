@@ -13,18 +13,9 @@ from .._spec.kubernetes_base import KubernetesBase, Namespace
 from . import policies, rights
 from .clouds import account_annotations
 from .labels import Place
-from .objects import Ref
 
 Body = dict[str, Any]
 _SECURITY = "pod-security.kubernetes.io"
-
-
-@dataclass(frozen=True)
-class Base:
-    """present: in the order of their making. absent: what other settings would have made."""
-
-    present: tuple[Body, ...]
-    absent: tuple[Ref, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,33 +29,18 @@ class Surroundings:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-def build(spec: KubernetesBase, around: Surroundings) -> Base:
+def build(spec: KubernetesBase, around: Surroundings) -> list[Body]:
     """A resolved specification's objects."""
     own = _Builder(spec, around)
-    present: list[Body] = []
-    absent: list[Ref] = []
     namespaces = spec.namespaces or ()
-    present += [own.namespace(each) for each in namespaces]
-    present += own.priority_classes()
+    found = [own.namespace(each) for each in namespaces] + own.priority_classes()
     for each in namespaces:
-        bounds = [own.quota(each), own.limits(each)]
-        guards = policies.of_namespace(each, namespaces, spec, around.place, around.ranges)
-        for wanted, bodies in ((spec.quotas, bounds), (spec.network_policies, guards)):
-            if wanted:
-                present += bodies
-            else:
-                absent += [_ref(body) for body in bodies]
-        # What follows from an option of the namespace that is off.
-        made = {body["metadata"]["name"] for body in guards}
-        absent += [
-            Ref("networking.k8s.io/v1", "NetworkPolicy", name, each.name) for name in policies.NAMES if name not in made
-        ]
-        present.append(own.config_map(each))
-    given, unwanted = rights.of_groups(spec.groups, namespaces, around.place)
-    present += given
-    absent += unwanted
-    present += own.service_accounts()
-    return Base(tuple(present), tuple(absent))
+        if spec.quotas:
+            found += [own.quota(each), own.limits(each)]
+        if spec.network_policies:
+            found += policies.of_namespace(each, namespaces, spec, around.place, around.ranges)
+        found.append(own.config_map(each))
+    return [*found, *rights.of_groups(spec.groups, namespaces, around.place), *own.service_accounts()]
 
 
 def facts_of(outputs: Mapping[str, Any]) -> dict[str, str]:
@@ -108,10 +84,6 @@ def _upper(name: str) -> str:
 
 def _known(value: Any) -> bool:
     return not str(value).startswith("(known after apply")
-
-
-def _ref(body: Body) -> Ref:
-    return Ref(body["apiVersion"], body["kind"], body["metadata"]["name"], body["metadata"].get("namespace", ""))
 
 
 class _Builder:

@@ -18,7 +18,6 @@ _API_SERVER_PORTS = (443, 6443)
 DENY, DNS_OUT, WITHIN, API_SERVER = "default-deny", "allow-dns", "allow-same-namespace", "allow-api-server"
 FROM, INTO, IDENTITIES = "allow-from-namespaces", "allow-to-namespaces", "allow-cloud-identity"
 STORES, INTERNET = "allow-data-stores", "allow-internet-https"
-NAMES = (DENY, DNS_OUT, WITHIN, API_SERVER, FROM, INTO, IDENTITIES, STORES, INTERNET)
 
 
 def of_namespace(

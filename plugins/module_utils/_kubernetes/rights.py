@@ -10,7 +10,6 @@ from typing import Any
 
 from .._spec.kubernetes_base import Groups, Namespace
 from .labels import Place
-from .objects import Ref
 
 Body = dict[str, Any]
 _RBAC = "rbac.authorization.k8s.io/v1"
@@ -39,42 +38,32 @@ _CLUSTER = {
 }
 
 
-def of_groups(groups: Groups, namespaces: Sequence[Namespace], place: Place) -> tuple[list[Body], list[Ref]]:
-    """Roles and their bindings, and the bindings of roles that nobody has. Outside of the platform's namespaces all
-    three may look at nodes and the like and change nothing; secrets are for administrators alone."""
+def of_groups(groups: Groups, namespaces: Sequence[Namespace], place: Place) -> list[Body]:
+    """Roles and their bindings. Outside of the platform's namespaces all three may look at nodes and the like, and
+    change nothing; secrets are for administrators alone."""
     holders = {"admin": groups.admin or (), "developer": groups.developer or (), "viewer": groups.viewer or ()}
 
     def name(role: str) -> str:
         return f"{place.platform}-{role}"
 
-    present = [_object(place, "ClusterRole", name(role), rules=_rules(role, place)) for role in holders]
-    present.append(_object(place, "ClusterRole", name("cluster-viewer"), rules=_allow(_CLUSTER, _READ)))
-    absent: list[Ref] = []
-    everybody = [group for members in holders.values() for group in members]
-    _bind(present, absent, place, name("cluster-viewer"), list(dict.fromkeys(everybody)), "")
+    found = [_object(place, "ClusterRole", name(role), rules=_rules(role, place)) for role in holders]
+    found.append(_object(place, "ClusterRole", name("cluster-viewer"), rules=_allow(_CLUSTER, _READ)))
+    everybody = dict.fromkeys(group for members in holders.values() for group in members)
+    found += _binding(place, name("cluster-viewer"), list(everybody), "")
     for role, members in holders.items():
         for each in namespaces:
-            _bind(present, absent, place, name(role), list(members), each.name)
-    return present, absent
+            found += _binding(place, name(role), members, each.name)
+    return found
 
 
-def _bind(
-    present: list[Body], absent: list[Ref], place: Place, role: str, members: Sequence[str], namespace: str
-) -> None:
-    kind = "RoleBinding" if namespace else "ClusterRoleBinding"
+def _binding(place: Place, role: str, members: Sequence[str], namespace: str) -> list[Body]:
+    """None for a role that nobody has."""
     if not members:
-        absent.append(Ref(_RBAC, kind, role, namespace))
-        return
-    present.append(
-        _object(
-            place,
-            kind,
-            role,
-            namespace,
-            roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            subjects=[{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": each} for each in members],
-        )
-    )
+        return []
+    kind = "RoleBinding" if namespace else "ClusterRoleBinding"
+    subjects = [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": each} for each in members]
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
+    return [_object(place, kind, role, namespace, roleRef=ref, subjects=subjects)]
 
 
 def _rules(role: str, place: Place) -> list[Body]:

@@ -169,12 +169,10 @@ def test_without_exposure_it_is_reached_in_the_cluster_alone() -> None:
     assert {"ipBlock": {"cidr": "0.0.0.0/0"}} in public
 
 
-def test_what_is_not_wanted_any_more_is_absent() -> None:
-    plain = {(ref.kind, ref.name) for ref in rendered().absent}
-    assert plain == {("HorizontalPodAutoscaler", "api"), ("Deployment", "api-canary")}
-    gone = rendered(state="absent", image=None)
-    assert gone.present == ()
-    assert {ref.kind for ref in gone.absent} >= {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget"}
+def test_what_is_not_asked_for_is_not_made() -> None:
+    kinds = [body["kind"] for body in rendered(service_account="other", network_policy=False).present]
+    assert sorted(kinds) == ["Deployment", "PodDisruptionBudget", "Service"]
+    assert rendered(state="absent", image=None).present == ()
 
 
 def test_the_autoscaler_decides_the_number() -> None:
