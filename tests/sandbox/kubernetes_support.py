@@ -18,10 +18,10 @@ from urllib.error import HTTPError
 
 from kubernetes import client, dynamic
 
-from sandbox.kubernetes import MASTERS, ApiServer, UserInfo, start
+from sandbox.kubernetes import MASTERS, UserInfo, start
 
 ADMIN = "admin-token"
-_USERS = {ADMIN: UserInfo("admin", groups=(MASTERS,)), "alice-token": UserInfo("alice", groups=("developers",))}
+USERS = {ADMIN: UserInfo("admin", groups=(MASTERS,)), "alice-token": UserInfo("alice", groups=("developers",))}
 KUBECTL = shutil.which("kubectl")
 
 
@@ -38,7 +38,7 @@ class Answer:
 class Running:
     """The running server with its clients."""
 
-    def __init__(self, server: ApiServer, directory: Path) -> None:
+    def __init__(self, server: Any, directory: Path) -> None:
         self.server = server
         self.directory = directory
         self.context = ssl.create_default_context(cafile=str(server.ca_file))
@@ -127,7 +127,7 @@ def running(version: str = "1.34.2", **options: Any) -> Iterator[Running]:
     """A fresh cluster."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        with start("test", version, _USERS.get, directory / "pki", **options) as server:
+        with start("test", version, USERS.get, directory / "pki", **options) as server:
             yield Running(server, directory)
 
 

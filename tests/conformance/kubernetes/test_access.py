@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sandbox.kubernetes import UserInfo
 from tests.sandbox.kubernetes_support import Running, deployment, eventually
 
@@ -89,6 +91,7 @@ def test_nobody_hands_out_more_than_they_have(cluster: Running, namespace: str) 
     assert cluster.request("POST", f"{base}/rolebindings", binding, token=token).code == 403
 
 
+@pytest.mark.manager
 def test_cluster_roles_aggregate(cluster: Running, namespace: str) -> None:
     """`view` contains what is labelled for it; users come from the token check of the cluster."""
     binding = {
@@ -160,6 +163,7 @@ def test_reviews(cluster: Running, namespace: str) -> None:
     assert "authenticated" not in cluster.post(f"{identity}/tokenreviews", {"spec": {"token": "no"}})["status"]
 
 
+@pytest.mark.manager
 def test_quotas_count_objects(cluster: Running, namespace: str) -> None:
     """403 with requested, used and limited; the status follows."""
     quotas = f"/api/v1/namespaces/{namespace}/resourcequotas"
@@ -180,6 +184,7 @@ def test_quotas_count_objects(cluster: Running, namespace: str) -> None:
     eventually(lambda: cluster.request("POST", services, {"metadata": {"name": "b"}, "spec": spec}).code == 201)
 
 
+@pytest.mark.manager
 def test_quotas_add_up_compute(cluster: Running, namespace: str) -> None:
     """Requests of all containers; pods that say nothing are refused."""
     hard = {"requests.cpu": "1", "limits.memory": "1Gi", "pods": "5"}
@@ -221,6 +226,7 @@ def test_limit_ranges(cluster: Running, namespace: str) -> None:
     )
 
 
+@pytest.mark.manager
 def test_an_unknown_account_or_priority(cluster: Running, namespace: str) -> None:
     """A pod names things that have to be there."""
     pods = f"/api/v1/namespaces/{namespace}/pods"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.sandbox.kubernetes_support import Running, deployment, eventually
 
 _MERGE = "application/merge-patch+json"
@@ -45,6 +47,7 @@ def test_finalizers_hold_an_object_back(cluster: Running, namespace: str) -> Non
     assert _gone(cluster, path)
 
 
+@pytest.mark.manager
 def test_dependents_follow_their_owner(cluster: Running, namespace: str) -> None:
     """In the background, and only when no other owner is left."""
     base = _maps(namespace)
@@ -62,6 +65,7 @@ def test_dependents_follow_their_owner(cluster: Running, namespace: str) -> None
     eventually(lambda: owners() == ["second"])
 
 
+@pytest.mark.manager
 def test_an_owner_that_never_was(cluster: Running, namespace: str) -> None:
     """Its dependent is garbage from the start."""
     missing = {"metadata": {"name": "ghost", "uid": "00000000-0000-0000-0000-000000000000"}}
@@ -69,6 +73,7 @@ def test_an_owner_that_never_was(cluster: Running, namespace: str) -> None:
     eventually(lambda: _gone(cluster, f"{_maps(namespace)}/orphan"))
 
 
+@pytest.mark.manager
 def test_orphans_stay(cluster: Running, namespace: str) -> None:
     """propagationPolicy=Orphan takes the reference away."""
     base = _maps(namespace)
@@ -79,6 +84,7 @@ def test_orphans_stay(cluster: Running, namespace: str) -> None:
     assert "ownerReferences" not in cluster.get(f"{base}/child")["metadata"]
 
 
+@pytest.mark.manager
 def test_foreground_waits_for_dependents(cluster: Running, namespace: str) -> None:
     """The owner goes last."""
     base = _maps(namespace)
@@ -93,6 +99,7 @@ def test_foreground_waits_for_dependents(cluster: Running, namespace: str) -> No
     eventually(lambda: _gone(cluster, f"{base}/owner"))
 
 
+@pytest.mark.manager
 def test_a_namespace_comes_with_what_it_needs(cluster: Running, namespace: str) -> None:
     """Label, phase, default account, CA."""
     made = cluster.get(f"/api/v1/namespaces/{namespace}")
@@ -106,6 +113,7 @@ def test_a_namespace_comes_with_what_it_needs(cluster: Running, namespace: str) 
     eventually(lambda: not _gone(cluster, account) and cluster.get(account)["metadata"]["uid"] != uid)
 
 
+@pytest.mark.manager
 def test_a_namespace_is_emptied_before_it_goes(cluster: Running, namespace: str) -> None:
     """Terminating: nothing new gets in, what is held back is named, the rest goes."""
     path = f"/api/v1/namespaces/{namespace}"
@@ -139,6 +147,7 @@ def test_some_namespaces_stay(cluster: Running) -> None:
     assert (refused.code, "this namespace may not be deleted" in refused.body["message"]) == (403, True)
 
 
+@pytest.mark.manager
 def test_pods_end_gracefully(cluster: Running, namespace: str) -> None:
     """A pod without a node goes at once; one on a node has its grace period, which a second delete can shorten."""
     pods = f"/api/v1/namespaces/{namespace}/pods"

@@ -21,7 +21,7 @@ _NOT_SERVED = re.compile(
 def test_version_and_health(cluster: Running) -> None:
     """What load balancers and clients ask first."""
     shown = client.VersionApi(cluster.api()).get_code()
-    assert (shown.git_version, shown.major, shown.minor) == ("v1.34.2", "1", "34")
+    assert shown.git_version.startswith(f"v{shown.major}.{shown.minor}.")
     for path in ("/healthz", "/livez", "/readyz", "/readyz/ping"):
         assert cluster.get(path) == "ok"
 
