@@ -16,6 +16,7 @@ from .budgets import DisruptionBudgets
 from .claims import Claims, Volumes
 from .client import Body, Client
 from .cloud import CloudObjects
+from .cronjobs import CronJobs
 from .deployments import Deployments, ReplicaSets
 from .endpoints import Endpoints
 from .images import Images, ImageTable
@@ -124,6 +125,7 @@ class Controllers:
                 StatefulSets(client, informers),
                 DaemonSets(client, informers),
                 Jobs(client, informers),
+                CronJobs(client, informers),
                 Autoscalers(client, informers),
                 Endpoints(client, informers),
                 LoadBalancers(client, informers, self._objects, balancer_network(url)),

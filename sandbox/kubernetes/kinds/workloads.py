@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import IMMUTABLE, Cause, bad_value, not_allowed, not_supported, required
 from ..metadata import label_problems
+from ..schedules import Schedule, time_zone
 from ..selectors import object_selector
 from .base import Body, Kind, at
 from .pods import default_pod_spec, validate_pod_spec
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _ALWAYS: tuple[str, ...] = ("Always",)
 _JOB_POLICIES: tuple[str, ...] = ("OnFailure", "Never")
+_LONGEST_CRON_NAME = 52  # its jobs add 11 characters
 _MISMATCH = "`selector` does not match template `labels`"
 _JOB_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name")
 
@@ -223,15 +225,31 @@ class CronJob(Kind):
     def validate(self, body: Body, registry: Registry) -> list[Cause]:
         spec = body["spec"]
         causes = super().validate(body, registry)
-        if spec.get("schedule") and len(spec["schedule"].split()) != 5 and not spec["schedule"].startswith("@"):
-            found = len(spec["schedule"].split())
-            detail = f"expected exactly 5 fields, found {found}: [{spec['schedule']}]"
-            causes.append(bad_value("spec.schedule", spec["schedule"], detail))
+        causes += _schedule_problems(spec)
+        if len(body["metadata"].get("name", "")) > _LONGEST_CRON_NAME:
+            detail = f"must be no more than {_LONGEST_CRON_NAME} characters"
+            causes.append(bad_value("metadata.name", body["metadata"]["name"], detail))
         policies = ("Allow", "Forbid", "Replace")
         if spec["concurrencyPolicy"] not in policies:
             causes.append(not_supported("spec.concurrencyPolicy", spec["concurrencyPolicy"], policies))
         pod = spec["jobTemplate"]["spec"]["template"]["spec"]
         return causes + validate_pod_spec(pod, "spec.jobTemplate.spec.template.spec", _JOB_POLICIES)
+
+
+def _schedule_problems(spec: Body) -> list[Cause]:
+    causes = []
+    zone = spec.get("timeZone")
+    if zone is not None:
+        try:
+            time_zone(zone)
+        except ValueError as problem:
+            causes.append(bad_value("spec.timeZone", zone, str(problem)))
+    if spec.get("schedule"):
+        try:
+            Schedule(spec["schedule"])
+        except ValueError as problem:
+            causes.append(bad_value("spec.schedule", spec["schedule"], str(problem)))
+    return causes
 
 
 class HorizontalPodAutoscaler(Kind):
