@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +16,14 @@ from ._engine.capability import Driver
 from ._engine.clock import Clock, SystemClock
 from ._engine.errors import CloudError
 from ._engine.retry import retry_call
+from ._kubernetes import load as sending
 from ._kubernetes.client import Client
 from ._kubernetes.verify import Findings, Row, Verifier
+from ._kubernetes.verify_asking import exceeded, way
 from ._module import Outcome, attempt, blank
 from ._spec.arguments import argument_spec, build
 from ._spec.site import Site, check
-from ._spec.verify import Verify
+from ._spec.verify import Load, Target, Verify
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Reach:
     retry_timeout: int = 60
 
 
-_OWN: dict[str, tuple[type, ...]] = {"verify": (Verify, Reach)}
-_BLANK: dict[str, dict[str, Any]] = {"verify": {"checks": [], "latencies": {}}}
+_OWN: dict[str, tuple[type, ...]] = {"verify": (Verify, Reach), "load": (Load, Reach)}
+_BLANK: dict[str, dict[str, Any]] = {"verify": {"checks": [], "latencies": {}}, "load": {"loads": []}}
 
 
 def arguments(module: str) -> dict[str, dict[str, Any]]:
@@ -51,7 +55,10 @@ def carry_out(module: str, params: Mapping[str, Any], *, missing_library: Callab
     outcome = Outcome({**{key: told[key] for key in ("changed", "site", "started", "seconds")}, **_BLANK[module]})
     clock = SystemClock()
     begun = clock.now()
-    work = {"verify": _verify}[module]
+    if module == "load" and importlib.util.find_spec("locust") is None:
+        outcome.fail(missing_library("locust", "to send load"))
+        return outcome
+    work = {"verify": _verify, "load": _load}[module]
     attempt(outcome, params["cloud"], missing_library, lambda: work(outcome, params, clock))
     outcome.result["seconds"] = round(clock.now() - begun, 3)
     return outcome
@@ -78,6 +85,66 @@ def verify(
     if problems:
         return Findings([Row(site.name, "cluster", False, " ".join(problems), clock.now() - begun)])
     return Verifier(Client(access, clock), site.name, clock, retry_timeout=reach.retry_timeout).run(spec)
+
+
+def load(site: Site, spec: Load, reach: Reach, *, clock: Clock, driver: Driver | None = None) -> list[dict[str, Any]]:
+    """Load on the applications of a site, one after the other. A row for each request and one for each application,
+    whose `problems` say what is beyond its limits. Raises CloudError where the cluster cannot be reached."""
+    check(site.validate())
+    spec = spec.resolve()
+    driver = driver or driver_for(site, clock)
+    check(retry_call(driver.verify, clock, timeout=reach.retry_timeout))
+    client = Client(driver.access(reach.cluster_name), clock)
+    rows = []
+    for target in spec.applications:
+        if target.requests:
+            rows += _load_one(spec, target, client, reach, clock)
+    return rows
+
+
+def _load_one(spec: Load, target: Target, client: Client, reach: Reach, clock: Clock) -> list[dict[str, Any]]:
+    def fail(message: str) -> list[dict[str, Any]]:
+        nothing = dict.fromkeys(("p50", "p90", "p99", "max"))
+        counts = {"requests": 0, "failures": 0, "error_percent": 0.0, "per_second": 0.0}
+        return [_load_row(target, {"request": None, **counts, **nothing, "errors": []}, "", [message])]
+
+    def patiently(call: Callable[[], Any]) -> Any:
+        return retry_call(call, clock, timeout=reach.retry_timeout)
+
+    try:
+        on = patiently(lambda: way(client, target))
+        # Its own address needs no token, and gets none.
+        token = "" if on.base else patiently(client.access.token).value
+        endpoint = patiently(client.access.endpoint)
+        measured = sending.send(spec, target, on, server=endpoint.server, ca=endpoint.ca, token=token, paths=sys.path)
+    except (CloudError, RuntimeError) as error:
+        return fail(str(error))
+    return [
+        _load_row(target, row, on.through, _beyond(spec, row) if row["request"] is None else [])
+        for row in measured["rows"]
+    ]
+
+
+def _load_row(target: Target, row: dict[str, Any], through: str, problems: list[str]) -> dict[str, Any]:
+    return {"application": target.name, "through": through, **row, "problems": problems}
+
+
+def _beyond(spec: Load, row: Mapping[str, Any]) -> list[str]:
+    """What of a load does not hold."""
+    if row["requests"] < spec.min_requests:
+        return [f"{row['requests']} requests were sent, at least {spec.min_requests} wanted"]
+    found = exceeded(row, spec.limits_ms)
+    if row["error_percent"] > spec.max_error_percent:
+        found.insert(0, f"{row['error_percent']:g} % errors are more than {spec.max_error_percent:g} %")
+    return found
+
+
+def _load(outcome: Outcome, params: Mapping[str, Any], clock: Clock) -> None:
+    rows = load(build(Site, params), build(Load, params), build(Reach, params), clock=clock)
+    outcome.result["loads"] = rows
+    beyond = [f"{row['application']}: {problem}" for row in rows for problem in row["problems"]]
+    if beyond:
+        outcome.fail(f"The load was not borne. {'. '.join(beyond)}.")
 
 
 def _verify(outcome: Outcome, params: Mapping[str, Any], clock: Clock) -> None:

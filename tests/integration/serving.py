@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+
+from module_utils._engine.access import Endpoint, Token
 
 NAMESPACE = "ml-serving"
 LABELS = {"app": "ml-inference"}
 IRIS = [5.1, 3.5, 1.4, 0.2]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The way to an embedded server, with a token that does not end."""
+
+    server: str
+    ca: str
+    bearer: str
+
+    def endpoint(self) -> Endpoint:
+        return Endpoint("test", self.server, self.ca)
+
+    def token(self) -> Token:
+        return Token(self.bearer)
+
+    def exec_plugin(self) -> dict[str, Any]:
+        return {}
 
 
 def manifests(cloud: str, region: str, *, image: str = "registry.example/ml-inference:1.0.0") -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from module_utils._engine.access import Endpoint, Token
 from module_utils._engine.clock import SystemClock
 from module_utils._kubernetes.client import Client
 from module_utils._kubernetes.objects import Ref
@@ -27,22 +26,6 @@ SPEC: dict[str, Any] = {
 }
 
 
-class Reached:
-    """The way to the embedded server."""
-
-    def __init__(self, cluster: Running) -> None:
-        self._cluster = cluster
-
-    def endpoint(self) -> Endpoint:
-        return Endpoint("test", self._cluster.server.url, self._cluster.server.ca_pem.decode())
-
-    def token(self) -> Token:
-        return Token(ADMIN)
-
-    def exec_plugin(self) -> dict[str, Any]:
-        return {}
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Running]:
     with running() as started:
@@ -57,7 +40,8 @@ def cluster() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def client(cluster: Running) -> Client:
     """With the application in the cluster, ready."""
-    client = Client(Reached(cluster), SystemClock())
+    server = cluster.server
+    client = Client(serving.Reached(server.url, server.ca_pem.decode(), ADMIN), SystemClock())
     for manifest in serving.manifests(*HERE):
         client.apply(manifest)
     ref = Ref("apps/v1", "Deployment", "ml-inference", serving.NAMESPACE)
