@@ -115,6 +115,13 @@ class Client:
         }
         return self._json("PATCH", self._path(ref_of(manifest)), query, manifest, "application/apply-patch+yaml")
 
+    def try_creation(self, manifest: Body, namespace: str) -> None:
+        """Have an object checked in a namespace, without making it. metadata.generateName instead of a name, so that
+        nothing there is in the way."""
+        path = self.kind(manifest["apiVersion"], manifest["kind"]).path(namespace=namespace)
+        query = {"fieldManager": MANAGER, "fieldValidation": "Strict", "dryRun": "All"}
+        self._json("POST", path, query, manifest)
+
     def delete(self, ref: Ref, *, propagation: Propagation = "Background", uid: str | None = None) -> None:
         """Start deletion. uid: only that very object (Conflict when it is another by now). Raises NotFound."""
         options: Body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
