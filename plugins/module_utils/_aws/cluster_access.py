@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .._engine.access import Endpoint, Token
-from .._engine.errors import Unavailable
+from .._engine.access import Endpoint, NoAddress, Token
 from .client import Session
 from .errors import translate
 from .network import cluster_name
@@ -36,7 +35,7 @@ class ClusterAccess:
         found = self.session.call("eks", "describe_cluster", name=self.cluster)["cluster"]
         server, authority = found.get("endpoint"), (found.get("certificateAuthority") or {}).get("data")
         if not server or not authority:
-            raise Unavailable(f"the cluster {self.cluster} is {found['status']} and has no address yet.")
+            raise NoAddress(f"the cluster {self.cluster} is {found['status']} and has no address yet.")
         return Endpoint(self.cluster, server, base64.b64decode(authority).decode())
 
     def token(self) -> Token:

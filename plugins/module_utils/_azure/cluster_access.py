@@ -13,8 +13,8 @@ import base64
 import threading
 from typing import Any
 
-from .._engine.access import Endpoint, Token
-from .._engine.errors import AuthError, Conflict, OperationFailed, Unavailable, Unsupported
+from .._engine.access import Endpoint, NoAddress, Token
+from .._engine.errors import AuthError, Conflict, OperationFailed, Unsupported
 from .._spec import names
 from .arm import at
 from .cluster import cluster_name
@@ -50,7 +50,7 @@ class ClusterAccess:
         cluster = self._first("clusters")
         server, authority = cluster.get("server"), cluster.get("certificate-authority-data")
         if not server or not authority:
-            raise Unavailable(f"the cluster {self.cluster} has no address yet.")
+            raise NoAddress(f"the cluster {self.cluster} has no address yet.")
         return Endpoint(self.cluster, str(server), base64.b64decode(str(authority)).decode())
 
     def token(self) -> Token:
@@ -102,7 +102,7 @@ class ClusterAccess:
         try:
             body = client.send("POST", f"{self.path}/listClusterUserCredential", Cluster.type).body
         except Conflict as error:  # while it is being made
-            raise Unavailable(error.message, code=error.code, status=error.status) from error
+            raise NoAddress(error.message, code=error.code, status=error.status) from error
         except AuthError as error:
             error.hint = error.hint or "The credentials need the role 'Azure Kubernetes Service Cluster User Role'."
             raise

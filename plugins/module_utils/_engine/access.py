@@ -8,6 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .errors import Unavailable
+
+
+class NoAddress(Unavailable):
+    """The cluster has no address yet: it is being made, or its creation failed."""
+
 
 @dataclass(frozen=True)
 class Token:
@@ -30,7 +36,7 @@ class Access(Protocol):
     """One cluster, for one identity. Nothing of it is ever written to disk but what `exec_plugin` says."""
 
     def endpoint(self) -> Endpoint:
-        """Ask the cloud. Raises NotFound while there is no such cluster, Unavailable while it has no address yet."""
+        """Ask the cloud. Raises NotFound while there is no such cluster, NoAddress while it has none yet."""
 
     def token(self) -> Token:
         """A new token, made in this process with the site's own credentials. Raises AuthError."""

@@ -202,7 +202,8 @@ class Resource(ABC):
         return self.lasting
 
     def remains(self, observed: Observed) -> str:
-        """What stays on purpose when it is deleted (a final snapshot, by name), or an empty string."""
+        """What people must know of its deletion: what stays on purpose (a final snapshot, by name), what goes that its
+        name does not tell. Or an empty string."""
         return ""
 
     def forget(self) -> None:  # noqa: B027 - most kinds cache nothing

@@ -8,8 +8,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from .._engine.access import Endpoint, Token
-from .._engine.errors import Unavailable
+from .._engine.access import Endpoint, NoAddress, Token
 from .client import Cloud
 from .cluster import cluster_name
 
@@ -35,7 +34,7 @@ class ClusterAccess:
         authority = (raw.get("masterAuth") or {}).get("clusterCaCertificate")
         if not host or not (authority or public):
             status = str(raw.get("status") or "").lower()
-            raise Unavailable(f"the cluster {self.cluster} is {status or 'on its way'} and has no address yet.")
+            raise NoAddress(f"the cluster {self.cluster} is {status or 'on its way'} and has no address yet.")
         return Endpoint(self.cluster, f"https://{host}", "" if public else base64.b64decode(str(authority)).decode())
 
     def token(self) -> Token:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Cause, bad_value, duplicate, not_allowed, not_supported, required
@@ -121,8 +121,10 @@ def containers(spec: Body) -> Iterator[tuple[str, Body]]:
             yield f"{name}[{index}]", container
 
 
-def validate_pod_spec(spec: Body, path: str, restart: tuple[str, ...] = _RESTART_POLICIES) -> list[Cause]:
-    """What is wrong with a pod spec."""
+def validate_pod_spec(
+    spec: Body, path: str, restart: tuple[str, ...] = _RESTART_POLICIES, claims: Iterable[str] = ()
+) -> list[Cause]:
+    """What is wrong with a pod spec. ``claims`` are volumes that each pod gets besides (of a StatefulSet)."""
     causes: list[Cause] = []
     if not spec.get("containers"):
         causes.append(required(f"{path}.containers"))
@@ -131,6 +133,7 @@ def validate_pod_spec(spec: Body, path: str, restart: tuple[str, ...] = _RESTART
         if volume["name"] in volumes:
             causes.append(duplicate(f"{path}.volumes[{index}].name", volume["name"]))
         volumes.add(volume["name"])
+    volumes.update(claims)
     names: set[str] = set()
     for below, container in containers(spec):
         where = f"{path}.{below}"

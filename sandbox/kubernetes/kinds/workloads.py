@@ -42,7 +42,8 @@ class Workload(Kind):
         causes += self.selector_problems(spec)
         if spec.get("replicas", 0) < 0:
             causes.append(bad_value("spec.replicas", spec["replicas"], "must be greater than or equal to 0"))
-        return causes + validate_pod_spec(spec["template"]["spec"], "spec.template.spec", self.restart)
+        claims = [at(claim, "metadata.name") for claim in spec.get("volumeClaimTemplates") or []]
+        return causes + validate_pod_spec(spec["template"]["spec"], "spec.template.spec", self.restart, claims)
 
     def selector_problems(self, spec: Body) -> list[Cause]:
         """The selector has to be there and to match the template."""
