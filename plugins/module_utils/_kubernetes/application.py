@@ -18,11 +18,10 @@ from .._spec.application import Port, Service
 from .._spec.names import digest
 from . import pods
 from .clouds import account_annotations, balancer_annotations, blocks, control_plane_agents
-from .labels import PREFIX, Place, text_of
+from .place import PREFIX, SERVICE_LABEL, Place, text_of
 from .pods import CANARY, STABLE, selector
 
 Body = dict[str, Any]
-SERVICE_LABEL = f"{PREFIX}/service"  # on every object of a service, ConfigMaps of former versions included
 CONFIG_LABEL = f"{PREFIX}/config"
 _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 _ANYWHERE = ("0.0.0.0/0",)

@@ -12,7 +12,7 @@ from typing import Any
 from .._spec.kubernetes_base import KubernetesBase, Namespace
 from . import policies, rights
 from .clouds import account_annotations
-from .labels import Place
+from .place import Place
 
 Body = dict[str, Any]
 _SECURITY = "pod-security.kubernetes.io"

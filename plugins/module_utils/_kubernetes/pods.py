@@ -11,7 +11,7 @@ from typing import Any
 from .._spec.application import Port, Probe, Service, Toleration
 from .._spec.sizes import GPU_TAINT
 from .clouds import identity_labels, pool_tolerations
-from .labels import PREFIX, Place, label, text_of
+from .place import PREFIX, SERVICE_LABEL, Place, label, text_of
 
 Body = dict[str, Any]
 TRACK = f"{PREFIX}/track"
@@ -63,6 +63,7 @@ def template(
                 "app.kubernetes.io/version": label(version(image)),
                 **(identity_labels(place.cloud) if service.identity or service.service_account else {}),
                 **selector(service, track),
+                SERVICE_LABEL: service.name,
             },
             "annotations": _strings(service.annotations),
         },

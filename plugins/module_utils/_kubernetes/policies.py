@@ -10,7 +10,7 @@ from typing import Any
 
 from .._spec.kubernetes_base import KubernetesBase, Namespace
 from .clouds import DATA_PORTS, DNS, IDENTITY, blocks
-from .labels import Place
+from .place import Place
 
 Body = dict[str, Any]
 _INTERNET_EXCEPT = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._spec.kubernetes_base import Groups, Namespace
-from .labels import Place
+from .place import Place
 
 Body = dict[str, Any]
 _RBAC = "rbac.authorization.k8s.io/v1"

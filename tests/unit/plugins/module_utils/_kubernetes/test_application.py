@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 from module_utils._engine.errors import SpecError
 from module_utils._kubernetes.application import Rendered, render, split
-from module_utils._kubernetes.labels import Place
+from module_utils._kubernetes.place import Place
 from module_utils._spec.application import Application
 from module_utils._spec.arguments import build
 from module_utils._spec.site import Site

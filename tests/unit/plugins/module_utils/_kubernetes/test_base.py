@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 from module_utils._engine.errors import SpecError
 from module_utils._kubernetes.base import Surroundings, build, facts_of
-from module_utils._kubernetes.labels import Place
+from module_utils._kubernetes.place import Place
 from module_utils._spec import arguments
 from module_utils._spec.kubernetes_base import KubernetesBase
 from module_utils._spec.site import Site
