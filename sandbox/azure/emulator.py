@@ -14,7 +14,6 @@ from aiohttp import web
 
 from ..core import Context, FaultRule
 from ..core.connection import AZURE_CLIENT, AZURE_SUBSCRIPTION, AZURE_TENANT
-from ..core.ports import release_port
 from . import armid, providers
 from .armid import Target
 from .blob import BlobService
@@ -81,8 +80,6 @@ class AzureEmulator:
 
     def reset(self) -> None:
         """Forget every object."""
-        for record in self.store:
-            release_port(record.private.get("port", 0))
         for kind in self.kinds.values():
             kind.close()
         self._build()

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from ..core import Context
-from ..core.connection import AZURE_CLIENT, AZURE_SECRET, AZURE_SUBSCRIPTION, AZURE_TENANT
+from ..core.connection import AZURE_CLIENT, AZURE_GROUP, AZURE_SECRET, AZURE_SUBSCRIPTION, AZURE_TENANT
 from .errors import ArmError
 
 CLIENT_OBJECT = "00000000-0000-0000-0000-00000000eeee"
@@ -27,7 +27,7 @@ _SIGNING_KEY = b"sandbox-azure"  # tokens stay valid over a restart of the emula
 
 @dataclass
 class Principal:
-    """A service principal; other services find it from ``visible_at`` (``clock.now()`` scale) on."""
+    """A service principal or a group; other services find it from ``visible_at`` (``clock.now()`` scale) on."""
 
     object_id: str
     client_id: str
@@ -42,6 +42,7 @@ class Directory:
         self._context = context
         self._principals: dict[str, Principal] = {}
         self._keep(Principal(CLIENT_OBJECT, AZURE_CLIENT, "sandbox", float("-inf")))
+        self._keep(Principal(AZURE_GROUP, "", "sandbox-admins", float("-inf")))
 
     def add(self, name: str) -> Principal:
         """Create the service principal of a managed identity; it takes a while to replicate."""
@@ -169,6 +170,7 @@ class Authority:
             "nbf": now,
             "exp": now + _LIFETIME,
             "appid": AZURE_CLIENT,
+            "groups": [AZURE_GROUP],
             "idtyp": "app",
             "oid": CLIENT_OBJECT,
             "sub": CLIENT_OBJECT,

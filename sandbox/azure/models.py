@@ -57,6 +57,7 @@ MODELS: dict[str, tuple[str, str | None]] = {
     "Microsoft.ContainerService/managedClusters/agentPools": (_AKS + "AgentPool", None),
     "Microsoft.ContainerService/managedClusters/maintenanceConfigurations": (_AKS + "MaintenanceConfiguration", None),
     "Microsoft.Compute/virtualMachineScaleSets": ("azure.mgmt.compute.models:VirtualMachineScaleSet", None),
+    "Microsoft.Compute/disks": ("azure.mgmt.compute.models:Disk", None),
     "Microsoft.Storage/storageAccounts": (
         _STORAGE + "StorageAccountCreateParameters",
         _STORAGE + "StorageAccountUpdateParameters",

@@ -37,6 +37,7 @@ GCP_APIS = (
 AZURE_TENANT = "00000000-0000-0000-0000-00000000aaaa"
 AZURE_SUBSCRIPTION = "00000000-0000-0000-0000-00000000bbbb"
 AZURE_CLIENT = "00000000-0000-0000-0000-00000000cccc"
+AZURE_GROUP = "00000000-0000-0000-0000-00000000ffff"  # a security group that the client is a member of
 AZURE_SECRET = "sandbox-client-secret"  # noqa: S105  # opens nothing but the emulator
 
 

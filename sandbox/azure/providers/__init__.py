@@ -16,6 +16,7 @@ def install(emulator: AzureEmulator) -> None:
         authorization,
         cache,
         compute,
+        disks,
         identities,
         keyvault,
         locks,
@@ -37,6 +38,7 @@ def install(emulator: AzureEmulator) -> None:
     authorization.install(emulator)
     locks.install(emulator)
     compute.install(emulator)
+    disks.install(emulator)
     aks.install(emulator)
     install_storage(emulator)
     logs.install(emulator)

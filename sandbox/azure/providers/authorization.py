@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import armid, schema
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 VERSIONS = ("2015-07-01", "2018-01-01-preview", "2020-04-01-preview", "2020-10-01-preview", "2022-04-01")
 ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
+_CLUSTERS = "Microsoft.ContainerService/managedClusters"
 _EQUALS = re.compile(r"(\w+)(?:\(\))?\s+eq\s+'([^']*)'|(\w+)\(\s*(?:'([^']*)')?\s*\)")
 
 
@@ -46,6 +48,9 @@ class AuthorizationKind(Kind):
         call.emulator.require_group(call.target)
         if call.target.group:
             found = self.store.get(scope)
+            cluster = self.store.get(scope.lower().partition("/namespaces/")[0])
+            if found is None and cluster is not None and cluster.kind.type == _CLUSTERS:
+                return scope  # a namespace inside of a cluster; ARM does not ask whether it exists
             if found is None:
                 target = armid.parse(scope)
                 message = (
@@ -291,6 +296,47 @@ def heeds(emulator: AzureEmulator, principal: str, scope: str, *role_names: str)
     now = emulator.context.clock.now()
     late = [record for record in emulator.store.of_kind(ASSIGNMENTS) if record.private.get("heeded_at", 0.0) > now]
     return holds(emulator, principal, scope, *role_names, without=late)
+
+
+def permits(emulator: AzureEmulator, principals: Collection[str], scope: str, data_action: str) -> bool:
+    """Whether the roles of the principals at a scope or above it allow an action on data; custom roles count.
+
+    New assignments are heard of after a while, as in `heeds`.
+    """
+    wanted = {principal.lower() for principal in principals}
+    now, where = emulator.context.clock.now(), scope.lower()
+    for record in emulator.store.of_kind(ASSIGNMENTS):
+        properties = record.properties
+        held = properties["scope"].lower()
+        if properties["principalId"].lower() not in wanted or record.private.get("heeded_at", 0.0) > now:
+            continue
+        if where != held and not where.startswith(held.rstrip("/") + "/"):
+            continue
+        for allowed, excepted in _data_actions(emulator, properties["roleDefinitionId"]):
+            if _names(allowed, data_action) and not _names(excepted, data_action):
+                return True
+    return False
+
+
+def _data_actions(emulator: AzureEmulator, role_id: str) -> list[tuple[Sequence[str], Sequence[str]]]:
+    """dataActions and notDataActions of a role, per entry of its permissions."""
+    name = role_id.rpartition("/")[2].lower()
+    for role in BUILT_IN:
+        if role.id == name:
+            return [(role.data_actions, role.not_data_actions)]
+    for record in emulator.store.of_kind(DEFINITIONS):
+        if record.name.lower() == name:
+            return [(item["dataActions"], item["notDataActions"]) for item in record.properties["permissions"]]
+    return []
+
+
+def _names(patterns: Sequence[str], action: str) -> bool:
+    return any(_pattern(one).fullmatch(action) for one in patterns)
+
+
+@functools.cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, text.split("*"))), re.IGNORECASE)
 
 
 def install(emulator: AzureEmulator) -> None:

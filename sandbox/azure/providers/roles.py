@@ -14,10 +14,25 @@ class Role(NamedTuple):
     actions: tuple[str, ...] = ()
     not_actions: tuple[str, ...] = ()
     data_actions: tuple[str, ...] = ()
+    not_data_actions: tuple[str, ...] = ()
 
 
 _BLOB = "Microsoft.Storage/storageAccounts/blobServices/containers"
 _KEYS = "Microsoft.KeyVault/vaults/keys"
+_AKS = "Microsoft.ContainerService/managedClusters"
+_USE_CLUSTER = (f"{_AKS}/listClusterUserCredential/action",)
+_WORKLOADS = (
+    *("apps/daemonsets", "apps/deployments", "apps/replicasets", "apps/statefulsets"),
+    *("autoscaling/horizontalpodautoscalers", "batch/cronjobs", "batch/jobs", "configmaps", "endpoints", "events"),
+    *("extensions/daemonsets", "extensions/deployments", "extensions/ingresses", "extensions/networkpolicies"),
+    *("extensions/replicasets", "networking.k8s.io/ingresses", "networking.k8s.io/networkpolicies"),
+    *("persistentvolumeclaims", "pods", "policy/poddisruptionbudgets", "replicationcontrollers"),
+    *("serviceaccounts", "services"),
+)
+_READ_ONLY = (
+    *("apps/controllerrevisions", "discovery.k8s.io/endpointslices", "events.k8s.io/events", "limitranges"),
+    *("metrics.k8s.io/pods", "metrics.k8s.io/nodes", "namespaces", "resourcequotas"),
+)
 
 BUILT_IN = (
     Role("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner", "Grants full access to manage all resources.", ("*",)),
@@ -169,18 +184,19 @@ BUILT_IN = (
         "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b",
         "Azure Kubernetes Service RBAC Cluster Admin",
         "Lets you manage all resources in the cluster.",
-        ("Microsoft.ContainerService/managedClusters/listClusterUserCredential/action",),
+        _USE_CLUSTER,
         (),
-        ("Microsoft.ContainerService/managedClusters/*",),
+        (f"{_AKS}/*",),
     ),
     Role(
         "3498e952-d568-435e-9b2c-8d77e338d7f7",
         "Azure Kubernetes Service RBAC Admin",
         "Lets you manage all resources under cluster/namespace, except update or delete resource "
         "quotas and namespaces.",
-        ("Microsoft.ContainerService/managedClusters/listClusterUserCredential/action",),
+        _USE_CLUSTER,
         (),
-        ("Microsoft.ContainerService/managedClusters/*",),
+        (f"{_AKS}/*",),
+        tuple(f"{_AKS}/{kind}/{verb}" for kind in ("resourcequotas", "namespaces") for verb in ("write", "delete")),
     ),
     Role(
         "a7ffa36f-339b-4b5c-8bdf-e2c188b2c0eb",
@@ -188,7 +204,11 @@ BUILT_IN = (
         "Allows read/write access to most objects in a namespace.",
         (),
         (),
-        ("Microsoft.ContainerService/managedClusters/apps/*",),
+        (
+            *(f"{_AKS}/{kind}/*" for kind in (*_WORKLOADS, "secrets")),
+            *(f"{_AKS}/coordination.k8s.io/leases/{verb}" for verb in ("read", "write", "delete")),
+            *(f"{_AKS}/{kind}/read" for kind in _READ_ONLY),
+        ),
     ),
     Role(
         "7f6c6a51-bcf8-42ba-9220-52d62157d7db",
@@ -196,7 +216,7 @@ BUILT_IN = (
         "Allows read-only access to see most objects in a namespace.",
         (),
         (),
-        ("Microsoft.ContainerService/managedClusters/apps/*/read",),
+        tuple(f"{_AKS}/{kind}/read" for kind in (*_WORKLOADS, *_READ_ONLY)),
     ),
     Role(
         "0ab0b1a8-8aac-4efd-b8c2-3ee1fb270be8",
@@ -284,7 +304,7 @@ def document(role: Role, subscription: str) -> dict[str, Any]:
                     "actions": list(role.actions),
                     "notActions": list(role.not_actions),
                     "dataActions": list(role.data_actions),
-                    "notDataActions": [],
+                    "notDataActions": list(role.not_data_actions),
                 }
             ],
             "createdOn": "2015-02-02T21:55:09.8806423Z",

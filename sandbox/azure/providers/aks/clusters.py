@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ....core.ports import release_port, reserve_port
 from ...armid import small_group
 from ...call import Call
 from ...documents import merged
@@ -13,6 +12,7 @@ from ...operations import Operation
 from ...store import Document, Record
 from . import credentials, nodes, profiles, releases
 from .base import CLUSTERS, POOLS, AksKind, invalid, pruned, refuse, unchangeable
+from .kubernetes import Clusters
 from .pools import changed_keys, check_capacity, check_pools, complete_pool, settle_pool, show_pool
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class ManagedClusters(AksKind):
     def __init__(self, emulator: AzureEmulator) -> None:
         super().__init__(emulator)
         emulator.context.quotas.declare({"containerservice.ManagedClusters": 5000.0})
+        self.kubernetes = Clusters(emulator)
         self.actions = {
             "listclusteradmincredential": lambda call, record: credentials.admin(emulator, call, record),
             "listclusterusercredential": lambda call, record: credentials.user(emulator, call, record),
@@ -255,7 +256,7 @@ class ManagedClusters(AksKind):
         kind = self.emulator.kinds[POOLS.lower()]
         pools = call.notes.get("pools") or []
         if "port" not in record.private:
-            record.private["port"] = reserve_port()
+            self.kubernetes.open(record)
         record.private["upgrading"] = call.notes.get("updating") == "Upgrading"
         for name, properties in pools:
             found = self.store.get(f"{record.id}/agentPools/{name}")
@@ -280,9 +281,13 @@ class ManagedClusters(AksKind):
         for pool in self.store.of_kind(POOLS, record.id):
             settle_pool(pool.properties)
             nodes.write_pool(self.emulator, record, pool)
+        self.kubernetes.settled(record)
+
+    def close(self) -> None:
+        self.kubernetes.close_all()
 
     def removed(self, record: Record) -> None:
-        release_port(record.private.pop("port", 0))
+        self.kubernetes.close(record)
         nodes.remove(self.emulator, record)
         principal = (record.document.get("identity") or {}).get("principalId")
         if principal:

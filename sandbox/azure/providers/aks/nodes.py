@@ -49,7 +49,7 @@ def write(emulator: AzureEmulator, cluster: Record) -> None:
     pools = emulator.store.of_kind(POOLS, cluster.id)
     if not any(pool.properties.get("vnetSubnetID") for pool in pools):
         _own_network(emulator, cluster, group, serial, tags)
-    _put(emulator, group, _NSGS, f"aks-agentpool-{serial}-nsg", cluster.location, tags, {"resourceGuid": serial})
+    put(emulator, group, _NSGS, f"aks-agentpool-{serial}-nsg", cluster.location, tags, {"resourceGuid": serial})
     if properties.get("identityProfile") is None and "kubelet" not in cluster.private:
         cluster.private["kubelet"] = _identity(emulator, cluster, group, f"{cluster.name}-agentpool", tags)
     for name in properties.get("addonProfiles") or {}:
@@ -169,7 +169,7 @@ def _check_size(subnet: Record, pool: Document, network: Document) -> None:
         raise refuse(400, "InsufficientSubnetSize", message, "agentPoolProfile.count")
 
 
-def _put(
+def put(
     emulator: AzureEmulator,
     group: Record,
     kind_name: str,
@@ -178,6 +178,7 @@ def _put(
     tags: dict[str, str],
     properties: Document,
 ) -> Record:
+    """A resource of the node resource group: made when it is not there, its tags in any case."""
     kind = emulator.kinds[kind_name.lower()]
     resource_id = f"{group.id}/providers/{kind_name}/{name}"
     record = emulator.store.get(resource_id)
@@ -194,7 +195,7 @@ def _identity(emulator: AzureEmulator, cluster: Record, group: Record, name: str
         "principalId": principal.object_id,
         "clientId": principal.client_id,
     }
-    record = _put(emulator, group, IDENTITIES, name, cluster.location, tags, properties)
+    record = put(emulator, group, IDENTITIES, name, cluster.location, tags, properties)
     return {
         "resourceId": record.id.replace("/resourceGroups/", "/resourcegroups/"),
         "clientId": principal.client_id,
@@ -211,7 +212,7 @@ def _addon_identity(emulator: AzureEmulator, cluster: Record, group: Record, nam
 def _balancer(emulator: AzureEmulator, cluster: Record, group: Record, tags: dict[str, str]) -> str:
     kind = emulator.kinds[ADDRESSES.lower()]
     assert isinstance(kind, PublicAddresses)  # noqa: S101
-    address = _put(
+    address = put(
         emulator,
         group,
         ADDRESSES,
@@ -229,7 +230,7 @@ def _balancer(emulator: AzureEmulator, cluster: Record, group: Record, tags: dic
     )
     address.document["sku"] = {"name": "Standard", "tier": "Regional"}
     frontend = {"name": address.name, "properties": {"publicIPAddress": {"id": address.id}}}
-    balancer = _put(
+    balancer = put(
         emulator,
         group,
         BALANCERS,
@@ -246,7 +247,7 @@ def _own_network(emulator: AzureEmulator, cluster: Record, group: Record, serial
     if "subnet" in cluster.private:
         return
     properties = {"resourceGuid": serial, "addressSpace": {"addressPrefixes": [_OWN_SPACE]}}
-    vnet = _put(emulator, group, _VNETS, f"aks-vnet-{serial}", cluster.location, tags, properties)
+    vnet = put(emulator, group, _VNETS, f"aks-vnet-{serial}", cluster.location, tags, properties)
     kind = emulator.kinds[SUBNETS.lower()]
     part = {
         "properties": {
@@ -267,7 +268,7 @@ def _private_endpoint(
     pool = next((item for item in emulator.store.of_kind(POOLS, cluster.id)), None)
     subnet_id = (pool.properties.get("vnetSubnetID") if pool is not None else None) or cluster.private.get("subnet", "")
     subnet = emulator.store.get(subnet_id)
-    endpoint = _put(
+    endpoint = put(
         emulator,
         group,
         ENDPOINTS,
@@ -290,7 +291,7 @@ def _private_endpoint(
     vnet = vnet_of(emulator, subnet_id)
     if access.get("privateDNSZone") == "system" and vnet is not None:
         zone_name = cluster.properties["privateFQDN"].partition(".")[2]
-        zone = _put(emulator, group, ZONES, zone_name, "global", tags, {"internalId": serial})
+        zone = put(emulator, group, ZONES, zone_name, "global", tags, {"internalId": serial})
         kind = emulator.kinds[LINKS.lower()]
         document: Document = {
             "location": "global",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...armid import small_group
 from ...call import Call
@@ -13,10 +13,11 @@ from ...store import Document, Record
 from ..compute import shortfall
 from ..sizes import SIZES, available, restricted
 from . import nodes, releases
-from .base import POOLS, AksKind, invalid, pruned, refuse, require_cluster, unchangeable
+from .base import CLUSTERS, POOLS, AksKind, invalid, pruned, refuse, require_cluster, unchangeable
 
 if TYPE_CHECKING:
     from ...emulator import AzureEmulator
+    from .clusters import ManagedClusters
 
 _NAME = re.compile(r"^[a-z][a-z0-9]{0,11}$")
 _FIXED = (
@@ -82,9 +83,16 @@ class AgentPools(AksKind):
         cluster = self.store.get(record.parent)
         if cluster is not None:
             nodes.write_pool(self.emulator, cluster, record)
+            self._clusters().kubernetes.settled(cluster, record)
 
     def removed(self, record: Record) -> None:
         nodes.remove_pool(self.emulator, record)
+        cluster = self.store.get(record.parent)
+        if cluster is not None:
+            self._clusters().kubernetes.follow(cluster)
+
+    def _clusters(self) -> ManagedClusters:
+        return cast("ManagedClusters", self.emulator.kinds[CLUSTERS.lower()])
 
     def seconds(self, verb: str, record: Record) -> float:
         if verb == "update" and record.private.get("upgrading"):

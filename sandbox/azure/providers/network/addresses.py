@@ -49,7 +49,7 @@ class PublicAddresses(NetworkKind):
                 f"Standard sku publicIp {call.target.path} must have AllocationMethod set to Static.",
             )
         if previous is None:
-            self._check_quota(call, document["location"])
+            self.check_quota(document["location"])
         else:
             self._check_change(document, previous)
         address = previous.properties.get("ipAddress") if previous is not None else None
@@ -68,7 +68,8 @@ class PublicAddresses(NetworkKind):
                     f"Changing property '{what}' of resource {previous.id} is not allowed.",
                 )
 
-    def _check_quota(self, call: Call, location: str) -> None:
+    def check_quota(self, location: str) -> None:
+        """ArmError when the region's quota is used up."""
         limit = int(self.emulator.context.quotas.get("network.PublicIPAddresses"))
         used = sum(1 for record in self.store.of_kind(ADDRESSES) if record.location == location)
         if used >= limit:
