@@ -299,7 +299,7 @@ def _built_in(library: Library) -> Iterator[Resource]:
             plural,
             kind,
             scope == "n",
-            library.named(definition),
+            library.named(definition) if definition else library.schema({}),
             short_names=_names(short),
             categories=_names(categories),
             subresources=_names(subresources),

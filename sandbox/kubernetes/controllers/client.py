@@ -46,6 +46,11 @@ class Client:
             await self._session.close()
 
     @property
+    def url(self) -> str:
+        """Of the server."""
+        return self._url
+
+    @property
     def session(self) -> aiohttp.ClientSession:
         """The open session."""
         if self._session is None:

@@ -17,10 +17,16 @@ from .images import Images
 from .informer import Key, key_of
 from .nodelife import readiness
 from .pods import PodRunner
+from .volumes import PodVolumes
 
 _STRATEGIC = "application/strategic-merge-patch+json"
 _OVER = ("Succeeded", "Failed")
-_PLURALS = {"ConfigMap": "configmaps", "Secret": "secrets"}
+_PLURALS = {
+    "ConfigMap": "configmaps",
+    "Node": "nodes",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
+    "Secret": "secrets",
+}
 
 
 class Kubelet(Controller):
@@ -93,7 +99,18 @@ class Kubelet(Controller):
         key = key_of(pod)
 
         async def find(kind: str, name: str) -> Body | None:
-            return await self.client.get(path_of("v1", _PLURALS[kind], key[0], name))
+            return await self.client.get(path_of("v1", _PLURALS[kind], "" if kind == "Node" else key[0], name))
+
+        async def token(audience: str, seconds: int) -> tuple[str, datetime]:
+            meta = pod["metadata"]
+            bound = {"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "uid": meta["uid"]}
+            spec = {"expirationSeconds": seconds, "boundObjectRef": bound}
+            account = pod["spec"].get("serviceAccountName", "default")
+            path = path_of("v1", "serviceaccounts", key[0], account, "token")
+            answer = await self.client.create(
+                path, {"spec": {**spec, **({"audiences": [audience]} if audience else {})}}
+            )
+            return answer["status"]["token"], datetime.fromisoformat(answer["status"]["expirationTimestamp"])
 
         async def tell(status: Body) -> None:
             node = self._nodes.get("", pod["spec"]["nodeName"])
@@ -108,8 +125,22 @@ class Kubelet(Controller):
 
         used = {runner.ip for runner, _ in self._runners.values()}
         address = next(one for one in self._addresses if one not in used)
-        runner = PodRunner(pod, address, self._images, self._logs, self._session, find, tell, event)
-        self._runners[pod["metadata"]["uid"]] = (runner, asyncio.create_task(runner.run()))
+        uid = pod["metadata"]["uid"]
+        volumes = PodVolumes(pod, address, self._logs / "volumes" / uid, self._logs / "disks", find, token)
+        runner = PodRunner(
+            pod,
+            address,
+            self._images,
+            self._logs,
+            self._session,
+            find,
+            tell,
+            event,
+            volumes,
+            self.clock,
+            self.client.url,
+        )
+        self._runners[uid] = (runner, asyncio.create_task(runner.run()))
 
     async def _delete(self, pod: Body) -> None:
         uid = pod["metadata"]["uid"]
@@ -146,6 +177,7 @@ class Kubelet(Controller):
         runner_logs = self._logs.glob(f"{uid}-*.log")
         for file in runner_logs:
             file.unlink(missing_ok=True)
+        runner.volumes.remove()
 
     async def _stop_all(self) -> None:
         for task in self._ending.values():

@@ -9,52 +9,29 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
+from ...core.clock import Clock
 from ...engines.tools import setpriv
 from .base import condition, now
-from .client import Body
-from .environment import Find, MissingConfiguration, container_environment, expanded
+from .client import ApiFailure, Body
+from .containers import Container
+from .environment import HOST_IP, Find, MissingConfiguration, container_environment, expanded
 from .images import Images, Program, PullFailure
 from .probes import probe
+from .volumes import MountFailure, PodVolumes
 
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0
 _EAGER_SECONDS = 0.25
+_MOUNT_SECONDS = 0.5
+_RENEW_SECONDS = 5.0  # a kubelet takes up to a minute
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 # A process does not outlive the sandbox.
 _WITH_US = [program, "--pdeathsig", "KILL", "--"] if (program := setpriv()) else []
 Tell = Callable[[Body], Awaitable[None]]
 Event = Callable[[str, str, str], Awaitable[None]]
-
-
-class Container:
-    """One container: what is known about it, and its process when it has one."""
-
-    def __init__(self, spec: Body) -> None:
-        self.spec = spec
-        self.name: str = spec["name"]
-        self.state: Body = {"waiting": {"reason": "ContainerCreating"}}
-        self.last_state: Body = {}
-        self.ready = False
-        self.started = False
-        self.restarts = 0
-        self.process: asyncio.subprocess.Process | None = None
-        self.environment: dict[str, str] = {}
-
-    def status(self) -> Body:
-        """A ContainerStatus."""
-        return {
-            "name": self.name,
-            "image": self.spec["image"],
-            "imageID": self.spec["image"],
-            "ready": self.ready,
-            "started": self.started,
-            "restartCount": self.restarts,
-            "state": self.state,
-            "lastState": self.last_state,
-            **({"containerID": f"sandbox://{self.process.pid}"} if self.process else {}),
-        }
 
 
 class PodRunner:
@@ -70,11 +47,21 @@ class PodRunner:
         find: Find,
         tell: Tell,
         event: Event,
+        volumes: PodVolumes,
+        clock: Clock,
+        server: str,
     ) -> None:
         self.pod = pod
         self.ip = ip
         self._images, self._logs, self._session, self._find = images, logs, session, find
         self._tell, self._event = tell, event
+        self.volumes = volumes
+        self._clock = clock
+        place = urlsplit(server)
+        self._service = {
+            "KUBERNETES_SERVICE_HOST": place.hostname or "",
+            "KUBERNETES_SERVICE_PORT": str(place.port or 443),
+        }
         spec = pod["spec"]
         self._init = [Container(one) for one in spec.get("initContainers") or []]
         self._main = [Container(one) for one in spec["containers"]]
@@ -89,6 +76,16 @@ class PodRunner:
     async def run(self) -> None:
         """Until every container is over (or this is cancelled)."""
         await self.report()
+        has_files = self._has_files()
+        await self._mounted(has_files)
+        renewing = asyncio.create_task(self._renew()) if has_files and self.volumes.change else None
+        try:
+            await self._run()
+        finally:
+            if renewing is not None:
+                renewing.cancel()
+
+    async def _run(self) -> None:
         for container in self._init:
             if not await self._until_success(container):
                 self._phase = "Failed"
@@ -123,6 +120,38 @@ class PodRunner:
         """Where a container's output goes."""
         return self._logs / f"{self.pod['metadata']['uid']}-{container}.log"
 
+    # --- volumes --------------------------------------------------------------------------------------------------
+
+    def _has_files(self) -> bool:
+        """Whether any container is a process, which looks for them."""
+        for container in (*self._init, *self._main):
+            with contextlib.suppress(PullFailure):
+                if self._images(container.spec["image"]) is not None:
+                    return True
+        return False
+
+    async def _mounted(self, has_files: bool) -> None:
+        """Wait until all volumes can be set up."""
+        told = ""
+        while True:
+            try:
+                await (self.volumes.prepare(self._clock.wall()) if has_files else self.volumes.check())
+                return
+            except MountFailure as failure:
+                if str(failure) != told:
+                    told = str(failure)
+                    await self._event("Warning", "FailedMount", told)
+            except ApiFailure:  # the namespace or the account is going
+                pass
+            await asyncio.sleep(_MOUNT_SECONDS)
+
+    async def _renew(self) -> None:
+        """Follow ConfigMaps and Secrets, and replace tokens before they end."""
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            with contextlib.suppress(MountFailure, ApiFailure, aiohttp.ClientError, TimeoutError):
+                await self.volumes.prepare(self._clock.wall())
+
     # --- containers -----------------------------------------------------------------------------------------------
 
     async def _until_success(self, container: Container) -> bool:
@@ -155,9 +184,12 @@ class PodRunner:
         ports = [one["containerPort"] for one in container.spec.get("ports") or []]
         own = {"HOST": self.ip, "POD_IP": self.ip, **({"PORT": str(ports[0])} if ports else {})}
         kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        container.environment = {**kept, **own, **program.environment, **environment}
+        files = self.volumes.environment(container.spec)
+        environment = {name: self.volumes.located(container.spec, value) for name, value in environment.items()}
+        container.environment = {**kept, **own, **self._service, **files, **program.environment, **environment}
         words = [*(container.spec.get("command") or program.entrypoint)]
         words += container.spec.get("args") or ([] if container.spec.get("command") else program.arguments)
+        words = [self.volumes.located(container.spec, word) for word in words]
         command = [sys.executable if word == "python" else word for word in expanded(words, container.environment)]
         directory = container.spec.get("workingDir") or program.directory
         with self.log_file(container.name).open("ab") as log:
@@ -332,7 +364,7 @@ class PodRunner:
             "conditions": conditions,
             "podIP": self.ip,
             "podIPs": [{"ip": self.ip}],
-            "hostIP": "127.0.0.1",
+            "hostIP": HOST_IP,
             "startTime": self._started,
             "containerStatuses": [one.status() for one in self._main],
         }
