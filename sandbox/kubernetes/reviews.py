@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .authorization import Attributes, Authorizer
@@ -11,7 +11,8 @@ from .metadata import timestamp
 from .registry import Registry
 from .store import Body
 
-Authenticate = Callable[[str], UserInfo | None]
+# A token and the audiences that it may be for (none: this server) to its user.
+Authenticate = Callable[[str, Sequence[str]], UserInfo | None]
 
 
 class Reviews:
@@ -76,13 +77,17 @@ class Reviews:
             ]
         for rule in rules:
             (path_rules if rule.get("nonResourceURLs") else resource_rules).append(rule)
-        return {"resourceRules": resource_rules, "nonResourceRules": path_rules, "incomplete": False}
+        answer: Body = {"resourceRules": resource_rules, "nonResourceRules": path_rules, "incomplete": False}
+        if self._authorizer.beside is not None:
+            # What a cloud's authorizer allows is known only when it is asked for one thing.
+            answer.update(incomplete=True, evaluationError="webhook authorizer does not support user rule resolution")
+        return answer
 
     def _self(self, spec: Body, user: UserInfo, namespace: str) -> Body:
         return {"userInfo": user.body()}
 
     def _token(self, spec: Body, user: UserInfo, namespace: str) -> Body:
-        found = self._authenticate(spec.get("token", ""))
+        found = self._authenticate(spec.get("token", ""), spec.get("audiences") or ())
         if found is None:
             return {"user": {}, "error": "[invalid bearer token, token lookup failed]"}
         groups = (*found.groups, *(() if AUTHENTICATED in found.groups else (AUTHENTICATED,)))

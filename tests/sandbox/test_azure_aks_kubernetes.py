@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from sandbox.azure.identity import CLIENT_OBJECT
 from sandbox.core.connection import AZURE_GROUP
 from sandbox.fixture import Sandbox
 from tests.sandbox.azure_support import GROUP, LOCATION, Subscription, cluster_body
+from tests.sandbox.kubernetes_support import eventually
 
 SERVER_APPLICATION = "6dae42f8-4368-4678-94ff-3960e28e3630"
 NODES = f"MC_{GROUP}_k8s_{LOCATION}"
@@ -86,17 +86,6 @@ class Inside:
         """Resources of a type in the node resource group, by name."""
         listed = self.azure.resources.resources.list_by_resource_group(NODES)
         return {item.name: item for item in listed if item.type == kind}
-
-
-def eventually(test: Callable[[], Any], what: str) -> Any:
-    """The first true answer within ten seconds."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        found = test()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"not within ten seconds: {what}")
 
 
 def refused(call: Callable[[], Any]) -> tuple[int, str]:
@@ -249,9 +238,24 @@ def test_nodes_follow_a_pool(inside: Inside) -> None:
     assert len(names()) == 3
     assert names() > first
     pools.begin_create_or_update(GROUP, "k8s", "spot", {"properties": properties}).result()
-    eventually(lambda: names() == first, "the nodes of a smaller pool are gone")
+    eventually(lambda: names() == first)
     pools.begin_delete(GROUP, "k8s", "spot").result()
-    eventually(lambda: not names(), "the nodes of a deleted pool are gone")
+    eventually(lambda: not names())
+
+
+def test_nodes_come_when_their_pool_has_come_up_whether_or_not_the_cloud_is_asked(inside: Inside) -> None:
+    core, sandbox = inside.admin(), inside.azure.sandbox
+    path = f"{inside.id}/agentPools/slow"
+    sandbox.set_profile("realistic", 80.0)
+    try:
+        pool = {"count": 1, "vmSize": "Standard_D2s_v5", "mode": "User"}
+        answer = inside.azure.send("PUT", path, {"properties": pool}, version="2025-10-01")
+        assert answer.status_code == 201, answer.text
+        assert not core.list_node(label_selector="agentpool=slow").items
+        eventually(lambda: core.list_node(label_selector="agentpool=slow").items)
+    finally:
+        sandbox.set_profile("instant")
+    inside.azure.aks.agent_pools.begin_delete(GROUP, "k8s", "slow").result()
 
 
 def service(name: str, annotations: dict[str, str] | None = None) -> client.V1Service:
@@ -268,9 +272,7 @@ def test_a_load_balancer_is_made_of_the_node_groups_objects(inside: Inside) -> N
     made = core.create_namespaced_service("default", service("web"))
     name = ("a" + made.metadata.uid.replace("-", ""))[:32]
 
-    shown = eventually(
-        lambda: core.read_namespaced_service("web", "default").status.load_balancer.ingress, "an address in the status"
-    )
+    shown = eventually(lambda: core.read_namespaced_service("web", "default").status.load_balancer.ingress)
     address = network.public_ip_addresses.get(NODES, f"kubernetes-{name}")
     assert address.ip_address == shown[0].ip
     assert address.tags["k8s-azure-service"] == "default/web"
@@ -286,7 +288,7 @@ def test_a_load_balancer_is_made_of_the_node_groups_objects(inside: Inside) -> N
 
     core.delete_namespaced_service("web", "default")
     kind = "Microsoft.Network/publicIPAddresses"
-    eventually(lambda: f"kubernetes-{name}" not in inside.parts(kind), "the public address is gone")
+    eventually(lambda: f"kubernetes-{name}" not in inside.parts(kind))
     balancer = network.load_balancers.get(NODES, "kubernetes")
     # The cluster's own way out stays.
     assert len(balancer.frontend_ip_configurations) == 1
@@ -300,12 +302,12 @@ def test_an_internal_load_balancer_has_no_public_address(inside: Inside) -> None
     internal = {"service.beta.kubernetes.io/azure-load-balancer-internal": "true"}
     core.create_namespaced_service("default", service("inner", internal))
     kind = "Microsoft.Network/loadBalancers"
-    eventually(lambda: "kubernetes-internal" in inside.parts(kind), "an internal load balancer")
+    eventually(lambda: "kubernetes-internal" in inside.parts(kind))
     front = network.load_balancers.get(NODES, "kubernetes-internal").frontend_ip_configurations[0]
     assert front.subnet.id.endswith("/subnets/aks-subnet")
     assert set(inside.parts("Microsoft.Network/publicIPAddresses")) == before
     core.delete_namespaced_service("inner", "default")
-    eventually(lambda: "kubernetes-internal" not in inside.parts(kind), "it is gone")
+    eventually(lambda: "kubernetes-internal" not in inside.parts(kind))
 
 
 def test_a_claim_gets_a_disk_in_the_node_group(inside: Inside) -> None:
@@ -334,21 +336,19 @@ def test_a_claim_gets_a_disk_in_the_node_group(inside: Inside) -> None:
     core.create_namespaced_pod("default", user)
     name = f"pvc-{made.metadata.uid}"
 
-    eventually(lambda: name in inside.parts("Microsoft.Compute/disks"), "a disk")
+    eventually(lambda: name in inside.parts("Microsoft.Compute/disks"))
     disk = inside.azure.compute.disks.get(NODES, name)
     assert (disk.disk_size_gb, disk.sku.name) == (32, "Premium_LRS")
     assert disk.tags["kubernetes.io-created-for-pvc-name"] == "data"
     node = core.read_namespaced_pod("user", "default").spec.node_name
     zone = core.read_node(node).metadata.labels["topology.kubernetes.io/zone"]
     assert zone == f"{LOCATION}-{disk.zones[0]}"
-    volume = eventually(
-        lambda: core.read_namespaced_persistent_volume_claim("data", "default").spec.volume_name, "a bound claim"
-    )
+    volume = eventually(lambda: core.read_namespaced_persistent_volume_claim("data", "default").spec.volume_name)
     assert core.read_persistent_volume(volume).spec.csi.volume_handle == disk.id
 
     core.delete_namespaced_pod("user", "default", grace_period_seconds=0)
     core.delete_namespaced_persistent_volume_claim("data", "default")
-    eventually(lambda: not inside.parts("Microsoft.Compute/disks"), "the disk is gone")
+    eventually(lambda: not inside.parts("Microsoft.Compute/disks"))
 
 
 def test_an_upgraded_control_plane_serves_its_new_version(inside: Inside) -> None:
@@ -369,7 +369,7 @@ def test_everything_goes_with_the_cluster(inside: Inside) -> None:
     core = inside.admin()
     core.create_namespaced_service("default", service("left"))
     kind = "Microsoft.Network/publicIPAddresses"
-    eventually(lambda: len(inside.parts(kind)) == 2, "a public address of the service")
+    eventually(lambda: len(inside.parts(kind)) == 2)
     inside.azure.aks.managed_clusters.begin_delete(GROUP, "k8s").result()
     assert not inside.azure.resources.resource_groups.check_existence(NODES)
     with pytest.raises(Exception, match=r"refused|closed|Max retries"):

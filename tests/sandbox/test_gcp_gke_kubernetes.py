@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from kubernetes.client.exceptions import ApiException
 
 from sandbox.fixture import Sandbox
 from tests.sandbox.gcp_support import HOME, PARENT, REGION, SCOPES, ZONE, Project
+from tests.sandbox.kubernetes_support import eventually
 
 MAIL_SCOPE = "https://www.googleapis.com/auth/userinfo.email"
 
@@ -78,17 +78,6 @@ class Inside:
     def compute(self, path: str) -> dict[str, dict[str, Any]]:
         """A list of compute by name."""
         return {item["name"]: item for item in self.project.compute("GET", path).get("items", [])}
-
-
-def eventually(test: Callable[[], Any], what: str) -> Any:
-    """The first true answer within ten seconds."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        found = test()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"not within ten seconds: {what}")
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +218,29 @@ def test_nodes_follow_a_pool(inside: Inside) -> None:
     inside.project.gke("POST", "/main/nodePools/gpu:setSize", {"nodeCount": 2})
     assert names() > first
     inside.project.gke("DELETE", "/main/nodePools/gpu")
-    eventually(lambda: not names(), "the nodes of a deleted pool are gone")
+    eventually(lambda: not names())
+
+
+def test_nodes_come_when_their_pool_has_come_up_whether_or_not_the_cloud_is_asked(inside: Inside) -> None:
+    core, sandbox = inside.own(), inside.project.sandbox
+    sandbox.set_profile("realistic", 80.0)
+    try:
+        pool = {"name": "slow", "initialNodeCount": 1, "locations": [ZONE]}
+        inside.project.gke("POST", "/main/nodePools", {"nodePool": pool})
+        label = "cloud.google.com/gke-nodepool=slow"
+        assert not core.list_node(label_selector=label).items
+        eventually(lambda: core.list_node(label_selector=label).items)
+    finally:
+        sandbox.set_profile("instant")
+    inside.project.gke("DELETE", "/main/nodePools/slow")
+
+
+def test_rules_of_a_user_are_told_to_be_incomplete(inside: Inside) -> None:
+    reviews = client.AuthorizationV1Api(inside.own().api_client)
+    asked = client.V1SelfSubjectRulesReview(spec=client.V1SelfSubjectRulesReviewSpec(namespace="default"))
+    status = reviews.create_self_subject_rules_review(asked).status
+    assert status.incomplete is True
+    assert "webhook" in status.evaluation_error
 
 
 def service(name: str, annotations: dict[str, str] | None = None) -> client.V1Service:
@@ -247,10 +258,8 @@ def test_a_load_balancer_is_made_of_the_projects_objects(inside: Inside) -> None
     name = ("a" + made.metadata.uid.replace("-", ""))[:32]
     rules = f"regions/{REGION}/forwardingRules"
 
-    rule = eventually(lambda: inside.compute(rules).get(name), "a forwarding rule")
-    shown = eventually(
-        lambda: core.read_namespaced_service("web", "default").status.load_balancer.ingress, "an address in the status"
-    )
+    rule = eventually(lambda: inside.compute(rules).get(name))
+    shown = eventually(lambda: core.read_namespaced_service("web", "default").status.load_balancer.ingress)
     assert rule["IPAddress"] == shown[0].ip
     assert rule["portRange"] == "80-80"
     pool = inside.compute(f"regions/{REGION}/targetPools")[name]
@@ -262,7 +271,7 @@ def test_a_load_balancer_is_made_of_the_projects_objects(inside: Inside) -> None
     assert operation["error"]["errors"][0]["code"] == "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE"
 
     core.delete_namespaced_service("web", "default")
-    eventually(lambda: name not in inside.compute(rules), "the forwarding rule is gone")
+    eventually(lambda: name not in inside.compute(rules))
     assert not [one for one in inside.compute("global/firewalls") if one.startswith("k8s-")]
     assert not inside.compute("global/httpHealthChecks")
 
@@ -272,13 +281,13 @@ def test_an_internal_load_balancer_stays_in_the_network(inside: Inside) -> None:
     internal = {"networking.gke.io/load-balancer-type": "Internal"}
     made = core.create_namespaced_service("default", service("inner", internal))
     name = ("a" + made.metadata.uid.replace("-", ""))[:32]
-    rule = eventually(lambda: inside.compute(f"regions/{REGION}/forwardingRules").get(name), "a forwarding rule")
+    rule = eventually(lambda: inside.compute(f"regions/{REGION}/forwardingRules").get(name))
     assert rule["loadBalancingScheme"] == "INTERNAL"
     assert rule["ports"] == ["80"]
     assert rule["subnetwork"].endswith("/net-nodes")
     assert name in inside.compute(f"regions/{REGION}/backendServices")
     core.delete_namespaced_service("inner", "default")
-    eventually(lambda: not inside.compute(f"regions/{REGION}/backendServices"), "it is gone")
+    eventually(lambda: not inside.compute(f"regions/{REGION}/backendServices"))
 
 
 def test_a_claim_gets_a_disk_in_the_project(inside: Inside) -> None:
@@ -315,17 +324,17 @@ def test_a_claim_gets_a_disk_in_the_project(inside: Inside) -> None:
         return {disk["name"]: disk for part in listed.values() for disk in part.get("disks", [])}
 
     name = f"pvc-{made.metadata.uid}"
-    disk = eventually(lambda: disks().get(name), "a disk")
+    disk = eventually(lambda: disks().get(name))
     assert disk["sizeGb"] == "20"
     assert disk["type"].endswith("/diskTypes/pd-ssd")
     assert disk["labels"]["goog-k8s-cluster-name"] == "main"
-    node = eventually(lambda: core.read_namespaced_pod("user", "default").spec.node_name, "a node for the pod")
+    node = eventually(lambda: core.read_namespaced_pod("user", "default").spec.node_name)
     zone = core.read_node(node).metadata.labels["topology.kubernetes.io/zone"]
     assert disk["zone"].endswith(f"/zones/{zone}")
 
     core.delete_namespaced_pod("user", "default", grace_period_seconds=0)
     core.delete_namespaced_persistent_volume_claim("data", "default")
-    eventually(lambda: not disks(), "the disk is gone")
+    eventually(lambda: not disks())
 
 
 def test_an_upgraded_control_plane_serves_its_new_version(inside: Inside) -> None:
