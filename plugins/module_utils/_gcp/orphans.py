@@ -12,8 +12,9 @@ from .._engine.errors import AuthError, NotFound
 from .._engine.retry import retry_call
 from .._engine.tags import from_description
 from .._spec import names
-from . import cache_backups, cloudsql, cloudsql_backups, errors, redis_exports
+from . import cache_backups, cloudsql, cloudsql_backups, errors, kubernetes_orphans, redis_exports
 from .client import Cloud
+from .cluster import cluster_name
 from .references import last, tail
 from .secrets import PENDING_SUFFIX, is_deleted, keys_of, listed
 
@@ -23,8 +24,10 @@ Found = Iterator[tuple[str, str, str, dict[str, str]]]  # kind, id, name, tags
 def find(cloud: Cloud, known: set[str]) -> list[dict[str, str]]:
     """Every object of ours by labels or description that is not in `known`: {kind, id, name}."""
     owner = cloud.site.owner
-    result = []
+    result: list[dict[str, str]] = []
+    cluster = f"projects/{cloud.project}/locations/{cloud.region}/clusters/{cluster_name(cloud.site)}"
     for look in (
+        *(() if cluster in known else (kubernetes_orphans.left,)),
         _compute,
         _clusters,
         _buckets,
@@ -38,7 +41,7 @@ def find(cloud: Cloud, known: set[str]) -> list[dict[str, str]]:
         _policies,
     ):
         for kind, identity, name, tags in _tolerant(cloud, look):
-            if owner.owns(tags) and identity not in known:
+            if owner.owns(tags) and identity not in known and all(each["id"] != identity for each in result):
                 result.append({"kind": kind, "id": identity, "name": name})
     keys = _kept_keys(cloud)
     result = [{**each, "kept": _READS} if each["id"] in keys else each for each in result]
