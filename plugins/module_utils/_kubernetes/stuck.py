@@ -32,7 +32,7 @@ def explain(client: Client, body: Body, mask: Callable[[str], str] = str) -> str
             return mask(_last_warning(client, body))
         pods = [body] if name == "Pod" else _pods(client, body)
         reasons = dict.fromkeys(filter(None, (pod_reason(client, pod) for pod in pods if not _fine(pod))))
-        if not reasons and not pods:
+        if not reasons and (not pods or condition(body, "ReplicaFailure").get("status") == "True"):
             reasons = dict.fromkeys(filter(None, _refusals(client, body)))
         return mask("; ".join(list(reasons)[:_MOST]))
     except CloudError as error:

@@ -374,7 +374,7 @@ def _resource_problems(service: Service, where: str) -> list[str]:
 def _time_problems(service: Service, where: str) -> list[str]:
     found = []
     bounds = {
-        "health_timeout": (10, 7200),
+        "health_timeout": (1, 7200),
         "startup_seconds": (1, 3600),
         "pre_stop_seconds": (0, 300),
         "termination_seconds": (1, 3600),

@@ -227,7 +227,7 @@ def test_a_canary_stands_behind_the_same_service() -> None:
         ({"allowed_cidrs": ["10.0.0.0/8"]}, "allowed_cidrs: has no effect with expose: cluster"),
         ({"update": {"max_surge": "0", "max_unavailable": "0"}}, "cannot both be 0"),
         ({"pre_stop_seconds": 40}, "pre_stop_seconds: 40 leaves nothing"),
-        ({"health_timeout": 5}, "health_timeout: 5 is out of range"),
+        ({"health_timeout": 0}, "health_timeout: 0 is out of range"),
         ({"health_path": "health"}, "health_path: 'health' must begin with a slash"),
         ({"user": 0}, "0 is root"),
         ({"identity": "x", "service_account": "y"}, "identity: belongs to the service's own account"),

@@ -1,0 +1,200 @@
+# Copyright: multicloud.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the arguments of kubernetes_base and application to their results. Knows no module object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ._application import deploy
+from ._capability import driver as driver_for
+from ._engine.capability import Driver
+from ._engine.clock import Clock, SystemClock
+from ._engine.errors import NotFound
+from ._engine.plan import Action
+from ._engine.report import Entry, Report
+from ._engine.retry import retry_call
+from ._kubernetes.application import render
+from ._kubernetes.base import build as build_base
+from ._kubernetes.client import Client
+from ._kubernetes.objects import Body, ref_of
+from ._kubernetes.place import Place
+from ._kubernetes_base import lay, surroundings
+from ._module import Outcome, ProgressFile, Waits, attempt, blank
+from ._run import Options, settings_of
+from ._spec.application import Application
+from ._spec.arguments import argument_spec, build
+from ._spec.kubernetes_base import KubernetesBase
+from ._spec.network import Network
+from ._spec.site import Site, check
+
+BLOCKS: dict[str, type] = {"kubernetes_base": KubernetesBase, "application": Application}
+
+
+@dataclass(frozen=True)
+class Inside(Waits):
+    """Module options that both have. cluster_name: another cluster than the platform's own, as the cloud writes it."""
+
+    state: Literal["present", "absent"] = "present"
+    cluster_name: str | None = None
+    adopt: bool = False
+    force_conflicts: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Module options of kubernetes_base alone. site_outputs: what the module `site` says of the site."""
+
+    site_outputs: dict[str, Any] | None = field(default=None)
+
+
+def arguments(module: str) -> dict[str, dict[str, Any]]:
+    """The argument spec of one of these modules."""
+    spec = {**argument_spec(Site), **argument_spec(Inside)}
+    # Nothing in them is secret, whatever it is called: values live in the clouds' stores alone.
+    spec["network"] = {"type": "dict", "options": argument_spec(Network), "no_log": False}
+    required = module == "application"
+    spec[module] = {"type": "dict", "options": argument_spec(BLOCKS[module]), "no_log": False, "required": required}
+    return spec | (argument_spec(Facts) if module == "kubernetes_base" else {})
+
+
+def carry_out(
+    module: str, params: Mapping[str, Any], *, check: bool, missing_library: Callable[[str, str], str]
+) -> Outcome:
+    """One call of a module, from its arguments to its result. Never raises for what a cloud or a user did.
+
+    missing_library(library, reason): the sentence for a library that is not installed.
+    """
+    own: dict[str, Any] = {"rolled_back": False} if module == "application" else {}
+    outcome = Outcome({**blank(params), **own})
+    progress = ProgressFile(params.get("progress_file"), outcome.result["site"]["name"])
+
+    def work() -> None:
+        call = Call(module, params, check=check)
+        call.into(outcome, progress)
+
+    attempt(outcome, params["cloud"], missing_library, work)
+    if progress.trouble:
+        outcome.warnings.append(progress.trouble)
+    return outcome
+
+
+class Call:
+    """One call. driver, clock: for tests."""
+
+    def __init__(
+        self,
+        module: str,
+        params: Mapping[str, Any],
+        *,
+        check: bool = False,
+        driver: Driver | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.module = module
+        self.params = params
+        self.clock = clock or SystemClock()
+        self.site = build(Site, params)
+        self.inside = build(Inside, params)
+        self.options = Options(
+            check=check,
+            state=self.inside.state,
+            adopt=self.inside.adopt,
+            wait_timeout=self.inside.wait_timeout,
+            retry_timeout=self.inside.retry_timeout,
+        )
+        self._driver = driver
+
+    def into(self, outcome: Outcome, progress: ProgressFile) -> None:
+        """Do it; what comes of it goes into the outcome."""
+        site, clock = self.site, self.clock
+        begun = clock.now()
+        check(site.validate())
+        spec: Any = build(BLOCKS[self.module], self.params.get(self.module) or {}).resolve(site)
+        ranges = self._ranges(spec)
+        settings = settings_of(site, self.options)
+        client = self._client()
+        if client is None:
+            report = self._without_cluster(spec, ranges)
+            outcome.take(report)
+        elif self.module == "kubernetes_base":
+            report = lay(
+                client,
+                site,
+                spec,
+                settings,
+                ranges=ranges,
+                outputs=self.params.get("site_outputs"),
+                force_conflicts=self.inside.force_conflicts,
+                clock=clock,
+                notify=progress.write,
+            )
+            outcome.take(report)
+        else:
+            done = deploy(
+                client,
+                site,
+                spec,
+                settings,
+                ranges=ranges,
+                force_conflicts=self.inside.force_conflicts,
+                clock=clock,
+                notify=progress.write,
+            )
+            outcome.take(done.report)
+            outcome.result["rolled_back"] = done.rolled_back
+            if done.problem:
+                outcome.fail(done.problem)
+        outcome.result["seconds"] = round(clock.now() - begun, 3)
+
+    def _ranges(self, spec: Any) -> tuple[str, ...]:
+        """Of the site's network."""
+        if spec.network_ranges:
+            return tuple(spec.network_ranges)
+        given = self.params.get("network")
+        network = build(Network, given) if given else None
+        if network is not None and not network.existing:
+            return (str(network.allocate(self.site).block),)
+        if self.module == "kubernetes_base" and spec.network_policies and self.inside.state == "present":
+            check(
+                [
+                    "kubernetes_base.network_ranges: the addresses of the site's data stores and control plane are not "
+                    "known. Describe the network (network), or name its ranges here."
+                ]
+            )
+        return ()
+
+    def _client(self) -> Client | None:
+        """None: this only asks what would be done, and there is no cluster yet."""
+        driver = self._driver or driver_for(self.site, self.clock)
+        timeout = self.options.retry_timeout
+        check(retry_call(driver.verify, self.clock, timeout=timeout))
+        access = driver.access(self.inside.cluster_name)
+        if self.options.check:
+            try:
+                retry_call(access.endpoint, self.clock, timeout=timeout)
+            except NotFound:
+                return None
+        return Client(access, self.clock)
+
+    def _without_cluster(self, spec: Any, ranges: Sequence[str]) -> Report:
+        """What would be made once there is a cluster."""
+        report = Report(check=True, state=self.options.state)
+        if self.options.state == "absent":
+            return report
+        if self.module == "kubernetes_base":
+            around = surroundings(self.site, ranges, "0.0", self.params.get("site_outputs"))
+            bodies: list[Body] = build_base(spec, around)
+        else:
+            place = Place.of(self.site)
+            bodies = [body for service in spec.services for body in render(service, place, ranges).present]
+        for body in bodies:
+            ref = ref_of(body)
+            report.entries.append(Entry(f"kubernetes.{ref.api_version}.{ref.kind}", ref.path, action=Action.CREATE))
+        report.warnings.append(
+            "There is no cluster yet: all of it would be made, which the cluster could not be asked."
+        )
+        return report
