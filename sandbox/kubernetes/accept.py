@@ -21,6 +21,25 @@ _SHAPES = {
 }
 
 
+YAML = "application/yaml"
+SERVED = ("application/json", YAML)
+_ANY = ("*/*", "application/*")
+
+
+def _types(accept: str) -> list[str]:
+    return [part.partition(";")[0].strip() for part in accept.split(",")]
+
+
+def is_served(accept: str) -> bool:
+    """Whether something of an Accept header can be had."""
+    return not accept or any(one in (*SERVED, *_ANY) for one in _types(accept))
+
+
+def is_yaml(accept: str) -> bool:
+    """Whether YAML is what is wanted most of what can be had."""
+    return next((one for one in _types(accept) if one in (*SERVED, *_ANY)), "") == YAML
+
+
 def wanted(accept: str) -> Wanted:
     """The first representation of an Accept header that is served: JSON, as a shape or plain."""
     for part in accept.split(","):

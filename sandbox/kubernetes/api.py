@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import yaml
 from aiohttp import web
 
 from . import accept, discovery, errors, metrics, protobuf, tables
@@ -31,6 +32,7 @@ from .watching import Watch
 
 _LARGEST_BODY = 3 * 1024 * 1024
 _BODY_TYPES = ("application/json", "application/yaml")
+_OWN_FORMATS = ("log", "proxy")  # subresources whose answers are no API objects
 
 
 class Api:
@@ -75,15 +77,22 @@ class Api:
         if info.subresource and info.subresource not in resource.subresources:
             raise errors.no_such_path()
         verbs = discovery.subresource_verbs(info.subresource) if info.subresource else resource.verbs
-        if info.verb not in verbs:
+        if info.verb not in verbs or not _in_place(info, resource):
             raise errors.method_not_allowed()
+        accepted = request.headers.get("Accept", "")
+        if info.subresource not in _OWN_FORMATS and not accept.is_served(accepted):
+            raise errors.not_acceptable(accept.SERVED)
         if info.subresource == "proxy":
             return await self._proxy.answer(request, resource, info)
         if info.group == metrics.GROUP:
             return reply(metrics.answer(self.registry, info, request.query.get("labelSelector", "")))
         if len(await request.read()) > _LARGEST_BODY:
             raise errors.ApiError(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
-        return await self._verbs[info.verb](Call(request, info, resource, user))
+        response = await self._verbs[info.verb](Call(request, info, resource, user))
+        if info.subresource not in _OWN_FORMATS and accept.is_yaml(accepted) and isinstance(response, web.Response):
+            response.body = yaml.safe_dump(json.loads(response.text or "null")).encode()
+            response.content_type = accept.YAML
+        return response
 
     async def close(self) -> None:
         """Let go of connections to pods."""
@@ -120,8 +129,8 @@ class Api:
         own = UNAUTHENTICATED if name == ANONYMOUS.username else AUTHENTICATED
         return UserInfo(name, groups=(*groups, *(() if own in groups else (own,))))
 
-    def _authenticate(self, token: str) -> UserInfo | None:
-        return self.cluster.accounts.user(token) or self._check(token)
+    def _authenticate(self, token: str, audiences: Sequence[str] = ()) -> UserInfo | None:
+        return self.cluster.accounts.user(token, audiences) or self._check(token)
 
     # --- verbs ----------------------------------------------------------------------------------------------------
 
@@ -227,6 +236,17 @@ class Api:
         options = delete_options(query, body, call.user)
         found = delete_collection(self.registry, call.resource, call.info.namespace, list_options(query), options)
         return raw(found.render(call.resource), 200, options.warnings)
+
+
+def _in_place(info: RequestInfo, resource: Resource) -> bool:
+    """Whether a path takes its verb: objects are made, and collections deleted, in a namespace if they have one."""
+    if info.subresource:
+        return True
+    if info.verb == "create":
+        return not info.name and bool(info.namespace or not resource.namespaced)
+    if info.verb == "deletecollection":
+        return bool(info.namespace or not resource.namespaced)
+    return bool(info.name) or info.verb in ("list", "watch")
 
 
 class Call:

@@ -120,6 +120,11 @@ def method_not_allowed() -> ApiError:
     return ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {})
 
 
+def not_acceptable(served: Sequence[str]) -> ApiError:
+    """406 naming what can be had."""
+    return ApiError(406, "NotAcceptable", f"only the following media types are accepted: {', '.join(served)}")
+
+
 def unsupported_media(accepted: Sequence[str]) -> ApiError:
     """415 naming what would have been accepted."""
     message = f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"

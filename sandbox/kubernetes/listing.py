@@ -76,6 +76,8 @@ def page(store: Store, resource: Resource, namespace: str, options: ListOptions,
     start: Key | None = None
     at = store.revision
     if options.continue_token:
+        if options.resource_version not in ("", "0"):
+            raise bad_request("specifying resource version is not allowed when using continue")
         at, start = _continued(options.continue_token, store.revision)
     elif options.match == "Exact":
         at = revision(options.resource_version)
@@ -96,7 +98,7 @@ def page(store: Store, resource: Resource, namespace: str, options: ListOptions,
         found = [(key, stored) for key, stored in found if wanted(stored.body)]
     if name:
         found = [(key, stored) for key, stored in found if key[1] == name]
-    if options.limit and len(found) > options.limit:
+    if 0 < options.limit < len(found):
         following = found[options.limit][0]
         remaining = len(found) - options.limit if wanted is None else None
         items = [stored for _, stored in found[: options.limit]]

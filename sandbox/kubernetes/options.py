@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import ApiError, bad_request, invalid, not_supported
+from .errors import ApiError, Cause, bad_request, bad_value, invalid, not_supported, too_long
 from .identity import UserInfo
 
 FIELD_VALIDATION = ("Ignore", "Warn", "Strict")
 PROPAGATION = ("Orphan", "Background", "Foreground")
+_LONGEST_MANAGER = 128
 _TRUE = ("1", "t", "T", "true", "True", "TRUE")
 
 
@@ -66,6 +67,8 @@ def write_options(query: Mapping[str, str], user: UserInfo, user_agent: str, kin
         causes.append(not_supported("fieldValidation", validation, FIELD_VALIDATION))
     if query.get("dryRun", "All") not in ("All", ""):
         causes.append(not_supported("dryRun", [query["dryRun"]], ["All"]))
+    if len(query.get("fieldManager", "").encode()) > _LONGEST_MANAGER:
+        causes.append(too_long("fieldManager", _LONGEST_MANAGER))
     if causes:
         raise invalid(kind, "meta.k8s.io", "", causes)
     return WriteOptions(
@@ -88,16 +91,24 @@ def delete_options(query: Mapping[str, str], body: Any, user: UserInfo) -> Delet
     given = body if isinstance(body, dict) else {}
     grace = given.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
     propagation = given.get("propagationPolicy") or query.get("propagationPolicy") or ""
-    if not propagation:
-        orphan = given.get("orphanDependents", {"true": True, "false": False}.get(query.get("orphanDependents", "")))
-        propagation = "" if orphan is None else "Orphan" if orphan else "Background"
-    if propagation not in ("", *PROPAGATION):
-        causes = [not_supported("propagationPolicy", propagation, PROPAGATION)]
+    orphan = given.get("orphanDependents", {"true": True, "false": False}.get(query.get("orphanDependents", "")))
+    dry_run = given.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
+    causes = []
+    if propagation and orphan is not None:
+        text = "orphanDependents and deletionPropagation cannot be both set"
+        causes.append(bad_value("propagationPolicy", propagation, text))
+    elif propagation not in ("", *PROPAGATION):
+        causes.append(not_supported("propagationPolicy", propagation, PROPAGATION))
+    if dry_run not in ([], ["All"]):
+        causes.append(not_supported("dryRun", dry_run, ["All"]))
+    if causes:
         raise invalid("DeleteOptions", "meta.k8s.io", "", causes)
+    if not propagation and orphan is not None:
+        propagation = "Orphan" if orphan else "Background"
     conditions = given.get("preconditions") or {}
     return DeleteOptions(
         user=user,
-        dry_run=(given.get("dryRun") or [query.get("dryRun")]) == ["All"],
+        dry_run=dry_run == ["All"],
         propagation=propagation,
         grace_seconds=None if grace in (None, "") else _number(grace, "gracePeriodSeconds"),
         uid=conditions.get("uid", ""),
@@ -106,8 +117,11 @@ def delete_options(query: Mapping[str, str], body: Any, user: UserInfo) -> Delet
 
 
 def list_options(query: Mapping[str, str]) -> ListOptions:
-    """From the query string."""
+    """From the query string; 422 for what contradicts itself."""
     timeout = query.get("timeoutSeconds")
+    causes = [] if query.get("watch") in _TRUE else _match_problems(query)
+    if causes:
+        raise invalid("ListOptions", "meta.k8s.io", "", causes)
     initial = query.get("sendInitialEvents")
     return ListOptions(
         labels=query.get("labelSelector", ""),
@@ -121,6 +135,24 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
         initial_events=None if initial is None else initial in _TRUE,
         timeout_seconds=float(_number(timeout, "timeoutSeconds")) if timeout else None,
     )
+
+
+def _match_problems(query: Mapping[str, str]) -> list[Cause]:
+    """Of resourceVersionMatch in a list."""
+    match, version = query.get("resourceVersionMatch", ""), query.get("resourceVersion", "")
+    if not match:
+        return []
+    texts = []
+    if not version:
+        texts.append("resourceVersionMatch is forbidden unless resourceVersion is provided")
+    if query.get("continue"):
+        texts.append("resourceVersionMatch is forbidden when continue is provided")
+    if match == "Exact" and version == "0":
+        texts.append('resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+    causes = [Cause("FieldValueForbidden", f"Forbidden: {text}", "resourceVersionMatch") for text in texts]
+    if match not in ("Exact", "NotOlderThan"):
+        causes.append(not_supported("resourceVersionMatch", match, ("Exact", "NotOlderThan", "")))
+    return causes
 
 
 def _number(value: Any, name: str) -> int:

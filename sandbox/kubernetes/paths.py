@@ -32,7 +32,7 @@ class Paths:
         """404 for what is not there."""
         path = request.path.rstrip("/") or "/"
         if path.startswith(_HEALTH):
-            return web.Response(text="ok")
+            return _health(path, "verbose" in request.query)
         if request.method not in ("GET", "HEAD"):
             raise errors.method_not_allowed()
         if path in self._fixed:
@@ -81,6 +81,15 @@ class Paths:
             if group:
                 paths += [f"/apis/{group}", *(f"/apis/{group}/{version}" for version in found)]
         return {"paths": [*paths, *_HEALTH, "/openapi/v2", "/openapi/v3", "/version"]}
+
+
+def _health(path: str, verbose: bool) -> web.Response:
+    """All is well as long as this answers."""
+    _, check, *one = path.split("/")
+    if not verbose:
+        return web.Response(text="ok")
+    lines = [f"[+]{name} ok" for name in one or ("ping", "log", "etcd")]
+    return web.Response(text="\n".join([*lines, f"{check} check passed", ""]))
 
 
 def _json(body: bytes, media: str = "application/json") -> web.Response:

@@ -41,7 +41,8 @@ _HOP = {"connection", "expect", "host", "keep-alive", "te", "trailer", "transfer
 class RealServer(Endpoint):
     """A control plane of child processes, at the address that the cloud hands out. ``directory`` is theirs.
 
-    ``first``: objects that are there from the start. ``workloads``: have the controller manager run Deployments and the like too, where there is one.
+    ``first``: objects that are there from the start. ``workloads``: have the controller manager run Deployments and
+    the like too, where there is one.
     """
 
     start_seconds = _READY_SECONDS + 10

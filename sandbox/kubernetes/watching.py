@@ -33,6 +33,7 @@ class Watch:
         self._selects: Selects | None = selects(resource, options)
         self._changed = asyncio.Event()
         self._position = 0
+        revision(options.resource_version)  # refused before there is a stream
         if options.initial_events is not None and options.match != "NotOlderThan":
             detail = "resourceVersionMatch is required when sendInitialEvents is set"
             raise invalid("ListOptions", "meta.k8s.io", "", [_forbidden("sendInitialEvents", detail)])

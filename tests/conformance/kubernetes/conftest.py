@@ -99,7 +99,7 @@ def _new_namespace(cluster: Running, real: Assets | None) -> str:
     cluster.post("/api/v1/namespaces", {"metadata": {"name": name}})
     accounts = f"/api/v1/namespaces/{name}/serviceaccounts"
     if real is not None and real.manager is None:  # nobody else makes it
-        cluster.post(accounts, {"metadata": {"name": "default"}})
+        cluster.request("POST", accounts, {"metadata": {"name": "default"}})
     eventually(lambda: cluster.request("GET", f"{accounts}/default").code == 200)
     return name
 
