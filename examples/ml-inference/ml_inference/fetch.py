@@ -49,7 +49,7 @@ def _reader(scheme: str, host: str) -> tuple[str, Callable[[str, str], bytes]]:
 
 def _bounded(size: int | None) -> None:
     if size is not None and size > LARGEST_MODEL:
-        raise ModelError(f"the model has {size} bytes, and {LARGEST_MODEL} is the most")
+        raise ModelError(f"the model has {size} bytes or more, and {LARGEST_MODEL} is the most")
 
 
 def _from_s3(bucket: str, key: str) -> bytes:
@@ -65,9 +65,8 @@ def _from_google(bucket: str, key: str) -> bytes:
     from google.cloud import storage
 
     blob = storage.Client().bucket(bucket).blob(key)
-    blob.reload()
-    _bounded(blob.size)
-    content: bytes = blob.download_as_bytes(if_generation_match=blob.generation)
+    content: bytes = blob.download_as_bytes(end=LARGEST_MODEL)  # one byte beyond the most
+    _bounded(len(content))
     return content
 
 

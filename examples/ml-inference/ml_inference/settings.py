@@ -35,7 +35,7 @@ class Settings:
     model_uri: str = ""
     model_sha256: str = ""
     drain_seconds: float = 5.0
-    stop_seconds: int = 20
+    stop_seconds: int = 15
     log_level: str = "INFO"
 
     @classmethod
