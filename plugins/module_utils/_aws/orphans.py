@@ -40,7 +40,7 @@ def find(session: Session, known: set[str]) -> list[dict[str, Any]]:
 
 
 def _entry(session: Session, arn: str, tags: dict[str, str]) -> dict[str, Any]:
-    named = {"id": _identity(arn), "name": tags.get("Name", _identity(arn))}
+    named = {"id": _identity(arn), "name": tags.get("Name") or _name(arn)}
     why = kept(session, arn)
     return {"kind": f"aws.{_service(arn)}.{_type(arn)}", **named, **({"kept": why} if why else {})}
 
@@ -72,6 +72,14 @@ def _identity(arn: str) -> str:
     if _service(arn) == "logs":
         return arn.split(":", 6)[6].removesuffix(":*")
     return arn
+
+
+def _name(arn: str) -> str:
+    """What people call an object without a Name: load balancers and target groups have one inside their ARN."""
+    if _service(arn) != "elasticloadbalancing":
+        return _identity(arn)
+    parts = arn.split(":", 5)[5].split("/")  # loadbalancer/name, loadbalancer/net/name/id, targetgroup/name/id
+    return parts[-2] if len(parts) > 2 else parts[-1]
 
 
 def _is_known(arn: str, known: set[str]) -> bool:
@@ -168,7 +176,26 @@ def _in_ecr(session: Session, arns: list[str]) -> set[str]:
     return set(arns) & there
 
 
+def _in_balancing(session: Session, arns: list[str]) -> set[str]:
+    """Load balancers of both generations and target groups; listeners and their rules go with their balancer."""
+    there: set[str] = set()
+    for operation, member, identity in (
+        ("describe_load_balancers", "LoadBalancers", "LoadBalancerArn"),
+        ("describe_target_groups", "TargetGroups", "TargetGroupArn"),
+    ):
+        listed = session.steady(lambda call=operation, key=member: session.pages("elbv2", call, key))  # type: ignore[misc]
+        there |= {item[identity] for item in listed}
+    classic = session.steady(lambda: session.pages("elb", "describe_load_balancers", "LoadBalancerDescriptions"))
+    names = {item["LoadBalancerName"] for item in classic}
+    return {
+        arn
+        for arn in arns
+        if arn in there or (arn.count("/") == 1 and _type(arn) == "loadbalancer" and _name(arn) in names)
+    }
+
+
 _CHECKS = {
+    "elasticloadbalancing": _in_balancing,
     "rds": databases_there,
     "ec2": _in_ec2,
     "kms": _in_kms,
