@@ -23,7 +23,7 @@ from tests.sandbox.kubernetes_support import eventually
 
 SERVER_APPLICATION = "6dae42f8-4368-4678-94ff-3960e28e3630"
 NODES = f"MC_{GROUP}_k8s_{LOCATION}"
-ENTRA = {"aadProfile": {"managed": True, "enableAzureRBAC": True}}
+ENTRA: dict[str, Any] = {"aadProfile": {"managed": True, "enableAzureRBAC": True}}
 ROLES = {
     "Cluster Admin": "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b",
     "Admin": "3498e952-d568-435e-9b2c-8d77e338d7f7",
