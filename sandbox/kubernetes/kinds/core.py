@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from ..errors import Cause, bad_value, not_allowed, required
+from ..quantities import parse
 from ..store import Key, Stored
 from .base import Body, Kind, at, unchanged
 
@@ -121,6 +122,13 @@ class ResourceQuota(Kind):
     """v1 ResourceQuota; its status is kept up to date by admission."""
 
     returns_deleted = True
+
+    def validate(self, body: Body, registry: Registry) -> list[Cause]:
+        return super().validate(body, registry) + [
+            bad_value(f"spec.hard[{name}]", amount, "must be greater than or equal to 0")
+            for name, amount in (at(body, "spec.hard") or {}).items()
+            if parse(amount) < 0
+        ]
 
     def created(self, stored: Stored, key: Key, registry: Registry) -> None:
         registry.quota.refresh(key[0])

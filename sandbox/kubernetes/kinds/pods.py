@@ -165,6 +165,8 @@ def _container_problems(container: Body, where: str, volumes: set[str]) -> list[
             )
         if port["protocol"] not in _PROTOCOLS:
             causes.append(not_supported(f"{where}.ports[{index}].protocol", port["protocol"], _PROTOCOLS))
+    for index, variable in enumerate(container.get("env") or []):
+        causes += _variable_problems(variable, f"{where}.env[{index}]")
     for index, mount in enumerate(container.get("volumeMounts") or []):
         if mount.get("name") not in volumes:
             causes.append(
@@ -174,6 +176,24 @@ def _container_problems(container: Body, where: str, volumes: set[str]) -> list[
     for name in _PROBES:
         if container.get(name) is not None:
             causes += _probe_problems(container[name], f"{where}.{name}", name)
+    return causes
+
+
+def _variable_problems(variable: Body, where: str) -> list[Cause]:
+    name, source = variable.get("name", ""), variable.get("valueFrom")
+    causes = []
+    if not name:
+        causes.append(required(f"{where}.name"))
+    elif not (name.isascii() and name.isprintable()) or "=" in name:
+        text = "a valid environment variable name must consist only of printable ASCII characters other than '='"
+        causes.append(bad_value(f"{where}.name", name, text))
+    if source is not None:
+        if variable.get("value"):
+            causes.append(bad_value(f"{where}.valueFrom", "", "may not be specified when `value` is not empty"))
+        elif len(source) != 1:
+            few = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
+            text = "may not have more than one field specified at a time" if source else few
+            causes.append(bad_value(f"{where}.valueFrom", "", text))
     return causes
 
 
