@@ -151,7 +151,7 @@ class Api:
             items = [tables.partial(item.body) for item in found.items]
             kind = {"kind": wanted.shape, "apiVersion": "meta.k8s.io/v1"}
             return reply({**kind, "metadata": found.metadata(), "items": items})
-        if call.resource.storage_version:
+        if call.resource.storage_version or call.resource.stored_as:
             items_shown = [self.registry.shown(call.resource, item) for item in found.items]
             found = replace(found, items=items_shown)
         return raw(found.render(call.resource))

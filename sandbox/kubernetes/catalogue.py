@@ -30,6 +30,7 @@ class Resource:
     singular: str = ""
     list_kind: str = ""
     storage_version: str = ""
+    stored_as: str = ""  # the apiVersion that objects are kept in, when it is another built-in one
     generation: bool = True  # whether a change of the spec counts up metadata.generation
     scale: dict[str, str] | None = field(default=None, compare=False)
     custom: dict[str, Any] | None = field(default=None, repr=False, compare=False)  # the CRD's entry of this version
@@ -47,7 +48,7 @@ class Resource:
     @property
     def storage(self) -> str:
         """Under which id objects are kept: all versions show the same ones."""
-        return self.id
+        return _VIEWS[self.id, self.version][0] if self.stored_as else self.id
 
     @property
     def has_status(self) -> bool:
@@ -91,12 +92,14 @@ authorization.k8s.io/v1 localsubjectaccessreviews LocalSubjectAccessReview n - -
 authorization.k8s.io/v1 selfsubjectaccessreviews SelfSubjectAccessReview c - - -
 authorization.k8s.io/v1 selfsubjectrulesreviews SelfSubjectRulesReview c - - -
 authorization.k8s.io/v1 subjectaccessreviews SubjectAccessReview c - - -
+autoscaling/v1 horizontalpodautoscalers HorizontalPodAutoscaler n hpa status all
 autoscaling/v2 horizontalpodautoscalers HorizontalPodAutoscaler n hpa status all
 batch/v1 cronjobs CronJob n cj status all
 batch/v1 jobs Job n - status all
 certificates.k8s.io/v1 certificatesigningrequests CertificateSigningRequest c csr status,approval -
 coordination.k8s.io/v1 leases Lease n - - -
 discovery.k8s.io/v1 endpointslices EndpointSlice n - - -
+events.k8s.io/v1 events Event n ev - -
 flowcontrol.apiserver.k8s.io/v1 flowschemas FlowSchema c - status -
 flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations PriorityLevelConfiguration c - status -
 metrics.k8s.io/v1beta1 nodes NodeMetrics c - - -
@@ -158,6 +161,11 @@ _WITHOUT_GENERATION = [
     "runtimeclasses",
     "apiservices",
 ]
+# Versions that show the objects of another one: the id and the apiVersion that those are kept under.
+_VIEWS = {
+    ("events.events.k8s.io", "v1"): ("events", "v1"),
+    ("horizontalpodautoscalers.autoscaling", "v1"): ("horizontalpodautoscalers.autoscaling", "autoscaling/v2"),
+}
 # Groups that are worked out when they are read, and have no published schema.
 _COMPUTED = ("metrics.k8s.io",)
 # Groups in the order in which kubectl prefers them.
@@ -214,7 +222,7 @@ class Catalogue:
     def stored(self) -> list[Resource]:
         """Each kind that holds objects once, in its storage version."""
         found = [one for one in self if "list" in one.verbs and one.group not in _COMPUTED]
-        return [one for one in found if one.storage_version in ("", one.version)]
+        return [one for one in found if one.storage_version in ("", one.version) and not one.stored_as]
 
     def of_storage(self, storage: str) -> Resource | None:
         """The resource of stored objects."""
@@ -308,6 +316,7 @@ def _built_in(library: Library) -> Iterator[Resource]:
             list_kind=f"{kind}List",
             generation=plural not in _WITHOUT_GENERATION,
             scale=_SCALE if "scale" in subresources else None,
+            stored_as=_VIEWS.get((f"{plural}.{group}", version), ("", ""))[1],
         )
 
 

@@ -34,7 +34,7 @@ def delete(
     gone_now = options.dry_run or registry.store.get(resource.storage, key) is None
     if gone_now and not registry.kind(resource).returns_deleted:
         return _success(resource, stored), 200
-    return last.body, 200
+    return registry.shown(resource, last).body, 200
 
 
 def delete_collection(

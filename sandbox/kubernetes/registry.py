@@ -65,12 +65,11 @@ class Registry:
             raise errors.not_found(resource.plural, resource.group, name)
         return self.shown(resource, stored)
 
-    @staticmethod
-    def shown(resource: Resource, stored: Stored) -> Stored:
+    def shown(self, resource: Resource, stored: Stored) -> Stored:
         """A stored object in the version of ``resource``."""
         if stored.body.get("apiVersion") == resource.api_version:
             return stored
-        body = {**stored.body, "apiVersion": resource.api_version}
+        body = self.kind(resource).from_storage(stored.body)
         return Stored(body, dump(body), stored.revision)
 
     # --- writing --------------------------------------------------------------------------------------------------
@@ -286,10 +285,9 @@ class Registry:
         return after_update(resource, old, new, options, now)
 
     def _for_storage(self, resource: Resource, body: Body) -> Body:
-        version = resource.storage_version
-        if not version or version == resource.version:
+        if not resource.stored_as and resource.storage_version in ("", resource.version):
             return body
-        return {**body, "apiVersion": f"{resource.group}/{version}"}
+        return self.kind(resource).to_storage(body)
 
 
 def arranged(body: Body) -> Body:

@@ -97,6 +97,60 @@ def _roles(body: Body) -> str:
     return ",".join(sorted(key.removeprefix(prefix) for key in labels if key.startswith(prefix))) or _NONE
 
 
+def _target(body: Body) -> str:
+    return f"{at(body, 'spec.scaleTargetRef.kind')}/{at(body, 'spec.scaleTargetRef.name')}"
+
+
+def _metrics(body: Body) -> str:
+    """``cpu: 40%/80%`` per metric."""
+    current = {at(one, "resource.name"): one for one in at(body, "status.currentMetrics") or []}
+    shown = []
+    for metric in at(body, "spec.metrics") or []:
+        source = metric.get("resource") or metric.get("containerResource")
+        if source is None:
+            shown.append(f"<unknown>/{metric['type']}")
+            continue
+        found = at(current.get(source["name"]), "resource.current") or {}
+        share = source["target"].get("averageUtilization")
+        used = found.get("averageUtilization" if share is not None else "averageValue", "<unknown>")
+        if share is not None:
+            shown.append(f"{source['name']}: {used}{'' if used == '<unknown>' else '%'}/{share}%")
+        else:
+            shown.append(f"{source['name']}: {used}/{source['target'].get('averageValue')}")
+    return ", ".join(shown) or _NONE
+
+
+def _event_columns(now: datetime) -> list[tuple[dict[str, Any], Cell]]:
+    def seen(body: Body) -> str:
+        return age(body.get("lastTimestamp") or body.get("eventTime") or body["metadata"]["creationTimestamp"], now)
+
+    def about(body: Body) -> str:
+        return f"{(at(body, 'involvedObject.kind') or '').lower()}/{at(body, 'involvedObject.name')}"
+
+    return [
+        column("Last Seen", seen),
+        column("Type", _value("type")),
+        column("Reason", _value("reason")),
+        column("Object", about),
+        column("Message", _value("message")),
+        column("Name", lambda body: body["metadata"]["name"], priority=1),
+    ]
+
+
+def _cron_columns(now: datetime) -> list[tuple[dict[str, Any], Cell]]:
+    def last(body: Body) -> str:
+        stamp = at(body, "status.lastScheduleTime")
+        return age(stamp, now) if stamp else _NONE
+
+    return [
+        column("Schedule", _value("spec.schedule")),
+        column("Timezone", _value("spec.timeZone")),
+        column("Suspend", lambda body: str(bool(at(body, "spec.suspend"))), "boolean"),
+        column("Active", _count("status.active"), "integer"),
+        column("Last Schedule", last),
+    ]
+
+
 _COLUMNS: dict[str, list[tuple[dict[str, Any], Cell]]] = {
     "pods": [
         column("Ready", _containers_ready),
@@ -120,6 +174,18 @@ _COLUMNS: dict[str, list[tuple[dict[str, Any], Cell]]] = {
         column("Ready", _value("status.numberReady", 0), "integer"),
     ],
     "jobs.batch": [column("Completions", _ready("status.succeeded", "spec.completions"))],
+    "horizontalpodautoscalers.autoscaling": [
+        column("Reference", _target),
+        column("Targets", _metrics),
+        column("MinPods", _value("spec.minReplicas"), "integer"),
+        column("MaxPods", _value("spec.maxReplicas"), "integer"),
+        column("Replicas", _value("status.currentReplicas", 0), "integer"),
+    ],
+    "poddisruptionbudgets.policy": [
+        column("Min Available", _value("spec.minAvailable", "N/A")),
+        column("Max Unavailable", _value("spec.maxUnavailable", "N/A")),
+        column("Allowed Disruptions", _value("status.disruptionsAllowed", 0), "integer"),
+    ],
     "services": [
         column("Type", _value("spec.type")),
         column("Cluster-IP", _value("spec.clusterIP")),
@@ -132,19 +198,25 @@ _COLUMNS: dict[str, list[tuple[dict[str, Any], Cell]]] = {
     "nodes": [
         column("Status", _node_status),
         column("Roles", _roles),
+        column("Version", _value("status.nodeInfo.kubeletVersion", "")),
     ],
     "customresourcedefinitions.apiextensions.k8s.io": [
         column("Created At", lambda body: body["metadata"]["creationTimestamp"])
     ],
 }
-_WITHOUT_AGE = ("customresourcedefinitions.apiextensions.k8s.io",)
+_WITHOUT_AGE = ("customresourcedefinitions.apiextensions.k8s.io", "events")
 
 
 def table(resource: Resource, items: Iterable[Stored], meta: dict[str, Any], now: datetime, include: str) -> Body:
     """A Table of objects. ``include``: what each row carries of its object (None, Metadata, Object)."""
     columns = [column("Name", lambda body: body["metadata"]["name"])]
-    columns += _custom(resource, now) if resource.custom else _COLUMNS.get(resource.id, [])
-    if resource.id not in _WITHOUT_AGE and not (resource.custom or {}).get("additionalPrinterColumns"):
+    if resource.storage == "events":
+        columns = _event_columns(now)
+    elif resource.id == "cronjobs.batch":
+        columns += _cron_columns(now)
+    else:
+        columns += _custom(resource, now) if resource.custom else _COLUMNS.get(resource.id, [])
+    if resource.storage not in _WITHOUT_AGE and not (resource.custom or {}).get("additionalPrinterColumns"):
         columns.append(column("Age", lambda body: age(body["metadata"].get("creationTimestamp", ""), now)))
     rows = []
     for item in items:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..catalogue import Resource
-from . import core, pods, rbac, services, workloads
+from . import core, pods, rbac, services, views, workloads
 from .base import Kind
 from .crds import CustomResourceDefinition
 from .custom import CustomKind
@@ -48,10 +48,17 @@ _KINDS: dict[str, type[Kind]] = {
     "csidrivers.storage.k8s.io": rbac.CSIDriver,
     "storageclasses.storage.k8s.io": rbac.StorageClass,
 }
+# Kept as another version or kind.
+_VIEWS: dict[str, type[Kind]] = {
+    "events.events.k8s.io": views.Event,
+    "horizontalpodautoscalers.autoscaling": views.HorizontalPodAutoscalerV1,
+}
 
 
 def kind_of(resource: Resource) -> Kind:
     """The rules of a resource."""
     if resource.custom is not None:
         return CustomKind(resource)
+    if resource.stored_as:
+        return _VIEWS[resource.id](resource)
     return _KINDS.get(resource.id, Kind)(resource)

@@ -58,6 +58,15 @@ class Kind:
     def prepare_update(self, new: Body, old: Body, registry: Registry) -> None:
         """What the server keeps or sets in a changed object."""
 
+    def from_storage(self, body: Body) -> Body:
+        """A stored object in this version. Takes nothing away that ``to_storage`` could not give back."""
+        return {**body, "apiVersion": self.resource.api_version}
+
+    def to_storage(self, body: Body) -> Body:
+        """An object of this version as it is kept."""
+        kept = self.resource.stored_as or f"{self.resource.group}/{self.resource.storage_version}"
+        return {**body, "apiVersion": kept}
+
     # --- rules ----------------------------------------------------------------------------------------------------
 
     def validate(self, body: Body, registry: Registry) -> list[Cause]:
