@@ -23,7 +23,7 @@ display = Display()
 RUN = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
 
 
-SUBJECTS = ("site", "backup", "restore", "verify", "load")
+SUBJECTS = ("site", "backup", "restore", "kubernetes_base", "application", "verify", "load")
 
 
 class ActionModule(ActionBase):

@@ -18,7 +18,8 @@ options:
   _terms:
     description:
       - Names of capabilities.
-      - Each is V(network), V(secret_store), V(cluster), V(database), V(cache), V(registry) or V(object_store).
+      - Each is V(network), V(secret_store), V(cluster), V(database), V(cache), V(registry), V(object_store),
+        V(kubernetes_base) or V(application).
     required: true
   others:
     description: Names of variables that begin so and are meant for somebody else.
@@ -52,8 +53,11 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.multicloud.platform.plugins.module_utils._inside import BLOCKS as INSIDE
 from ansible_collections.multicloud.platform.plugins.module_utils._module import CAPABILITIES
 from ansible_collections.multicloud.platform.plugins.module_utils._spec.arguments import argument_spec
+
+BLOCKS = {**CAPABILITIES, **INSIDE}
 
 
 class LookupModule(LookupBase):
@@ -62,12 +66,12 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         for term in terms:
-            if term not in CAPABILITIES:
-                raise AnsibleError(f"There is no capability {term!r}. Choose from {', '.join(CAPABILITIES)}.")
+            if term not in BLOCKS:
+                raise AnsibleError(f"There is no capability {term!r}. Choose from {', '.join(BLOCKS)}.")
         return [self._block(term, variables or {}) for term in terms]
 
     def _block(self, capability: str, variables: dict[str, Any]) -> dict[str, Any]:
-        options, prefix = argument_spec(CAPABILITIES[capability]), f"{capability}_"
+        options, prefix = argument_spec(BLOCKS[capability]), f"{capability}_"
         others = set(self.get_option("others") or [])
         given = [name for name in variables if name.startswith(prefix) and name not in others]
         for name in given:

@@ -34,12 +34,12 @@ options:
   subject:
     description:
       - What the run was about, which is the module whose result it is.
-      - Reports of V(backup) and V(restore) are named C(<site>-backup.json) and C(<site>-restore.json), and have no
-        picture.
+      - Reports of V(backup), V(restore), V(kubernetes_base) and V(application) are named C(<site>-backup.json) and so
+        on, and have no picture.
       - Those of V(verify) and V(load) hold all sites of the same run, in C(verify.json) and C(load.json). The checks of
         V(verify) are in C(verify.xml) too, in the format of JUnit.
     type: str
-    choices: [site, backup, restore, verify, load]
+    choices: [site, backup, restore, kubernetes_base, application, verify, load]
     default: site
   run:
     description: Reports with the same name belong together. The default is one name per run of C(ansible-playbook).

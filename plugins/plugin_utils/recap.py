@@ -24,6 +24,8 @@ _HEADS = {
     "destroy": "destroyed",
     "backup": "backed up",
     "restore": "restored",
+    "kubernetes_base": "base of the cluster laid",
+    "application": "applications rolled out",
     "verify": "verified",
     "load": "under load",
 }
@@ -40,6 +42,8 @@ def recap(report: Mapping[str, Any]) -> str:
         lines += _wrap(report["msg"], _INDENT)
     if report["mode"] == "apply" and not report["failed"]:
         lines += [cut(line, WIDTH) for line in _standing(report["outputs"])]
+    if report["subject"] == "application":
+        lines += [cut(line, WIDTH) for line in _services(report["outputs"])]
     lines += _orphans(report)
     if not report["failed"]:
         lines += {"backup": _stores, "restore": _restored}.get(report["subject"], lambda details: [])(report["details"])
@@ -106,6 +110,19 @@ def _details(item: Mapping[str, Any], status: str) -> Iterator[str]:
         yield from wrapped[:1] if status == "skipped" else wrapped
     if status == "failed" and error:
         yield from _wrap(error, indent)
+
+
+def _services(outputs: Mapping[str, Any]) -> Iterator[str]:
+    """What runs of every service, also when something failed."""
+    for name, service in (outputs.get("services") or {}).items():
+        if not service["image"]:
+            continue
+        count = f"{service['ready']}/{service['replicas']} ready"
+        canary = service["canary"]
+        beside = f"{canary['image']} for {canary['share']} %" if canary else ""
+        back = "ROLLED BACK" if service["rolled_back"] else ""
+        facts = (name, service["image"].rpartition("/")[2], count, beside, service["url"], back)
+        yield f"{_INDENT}service  {'  '.join(fact for fact in facts if fact)}"
 
 
 def _standing(outputs: Mapping[str, Any]) -> Iterator[str]:

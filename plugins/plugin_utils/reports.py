@@ -18,6 +18,7 @@ ACTIONS = ("create", "update", "replace", "delete")
 # What the results of some modules tell beside their objects.
 DETAILS = {
     "backup": ("stores", "within_rpo"),
+    "application": ("rolled_back",),
     "verify": ("checks", "latencies"),
     "load": ("loads",),
     "restore": (
@@ -42,7 +43,8 @@ def site_report(
     """One site's report from the result of a module of this collection.
 
     A result that is only a message (the module could not start) gives a report with nothing in it but that.
-    subject: site | backup | restore | verify | load. mode: plan | apply | destroy, or the subject.
+    subject: site | backup | restore | kubernetes_base | application | verify | load.
+    mode: plan | apply | destroy, or the subject.
     """
     resources = list(result.get("resources") or [])
     message = result.get("msg", "")
