@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any
 
@@ -39,8 +38,8 @@ class AwsEmulator:
         self.services: list[Service] = build_services(self.world)
         for service in self.services:
             service.register(self.hooks)
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aws")
-        self._worker.submit(self.world.warm_up).result()
+        self._worker = self.world.worker
+        self.world.in_worker(self.world.warm_up)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""

@@ -11,6 +11,7 @@ from .wire import Call
 from .world import World
 
 USER_NAME = "sandbox"
+USER_ID = "AIDASANDBOX0000000000"
 
 
 class Identity:
@@ -31,4 +32,4 @@ class Identity:
             return self._world.moto(call.environ, call.body)
         account = self._world.account
         arn = f"arn:aws:iam::{account}:user/{USER_NAME}"
-        return {"UserId": "AIDASANDBOX0000000000", "Account": account, "Arn": arn}
+        return {"UserId": USER_ID, "Account": account, "Arn": arn}

@@ -6,8 +6,11 @@ import functools
 import io
 import os
 import secrets
+import threading
 import uuid
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 # Before moto is imported: it reads its settings at import.
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
@@ -24,6 +27,9 @@ from .errors import RawResponse
 
 # Moto looks both up anew for every request, which takes as long as the rest of its work.
 moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
+
+
+_T = TypeVar("_T")
 
 
 class _Application(DomainDispatcherApplication):
@@ -49,6 +55,18 @@ class World:
         self.context = context
         self.clock = context.clock
         self._application = _Application()
+        # The account's data is not safe for more than one thread.
+        self._inside = threading.local()
+        self.worker = ThreadPoolExecutor(1, thread_name_prefix="aws", initializer=self._enter)
+
+    def _enter(self) -> None:
+        self._inside.worker = True
+
+    def in_worker(self, work: Callable[[], _T]) -> _T:
+        """Run ``work`` in the thread that the account's data belongs to, and wait for it."""
+        if getattr(self._inside, "worker", False):
+            return work()
+        return self.worker.submit(work).result()
 
     def ec2(self, region: str) -> Any:
         """Moto's EC2 of a region."""

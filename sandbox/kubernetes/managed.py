@@ -158,6 +158,8 @@ class ManagedCluster:
         if self._bell in ready and self._over.is_set():
             return
         try:
+            if self._refresh is not None:
+                self._refresh()
             self.start()
         except Exception:
             if not self._over.is_set():

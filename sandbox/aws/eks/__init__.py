@@ -9,6 +9,7 @@ from ..wire import Call
 from ..world import World
 from .access import Access
 from .addons import Addons
+from .balancers import Balancers, Leftovers
 from .checks import Checks
 from .clusters import Clusters
 from .footprint import Footprint
@@ -43,6 +44,7 @@ class Eks:
             Access(self.store, checks),
             identities,
             Tags(self.store),
+            Leftovers(Balancers(world)),
         )
 
     def register(self, hooks: Hooks) -> None:

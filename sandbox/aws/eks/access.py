@@ -34,6 +34,8 @@ def bootstrap_entries(world: World, cluster: Cluster, call: Call) -> None:
     """The access entry that EKS makes for a cluster's creator."""
     wanted = call.params.get("accessConfig", {})
     if wanted.get("authenticationMode", "CONFIG_MAP") == "CONFIG_MAP":
+        if wanted.get("bootstrapClusterCreatorAdminPermissions", True):
+            cluster.hidden_admin = caller_arn(world, call)
         return
     if wanted.get("bootstrapClusterCreatorAdminPermissions", True):
         entry = make_entry(world, cluster, caller_arn(world, call), "STANDARD", {})

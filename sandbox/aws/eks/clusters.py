@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from typing import Any
 
-from ...core.ports import reserve_port
 from ..errors import AwsError
 from ..hooks import Hooks
 from ..wire import Call
@@ -16,7 +14,7 @@ from .checks import Checks
 from .errors import in_use, invalid, invalid_request
 from .paging import page
 from .state import Cluster, Document
-from .store import Store, authority_name
+from .store import Store
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 CLUSTERS_QUOTA = "eks/L-1194D53C"
@@ -61,16 +59,32 @@ class Clusters:
             document=document,
             life=self._store.lifecycle(call, "CREATING", "eks.cluster.create", "InternalFailure"),
             region=call.region,
-            port=int(document["endpoint"].rsplit(":", 1)[1]),
             bootstrap_addons=wanted.get("bootstrapSelfManagedAddons", True),
             token=wanted.get("clientRequestToken"),
         )
         self._store.footprint.attach_control_plane(cluster, subnets)
         bootstrap_entries(self._world, cluster, call)
+        self._open(cluster)
         clusters[name] = cluster
         answer = cluster.describe()
         access = {"bootstrapClusterCreatorAdminPermissions": _creator_is_admin(wanted), **answer["accessConfig"]}
         return {"cluster": {**answer, "accessConfig": access}}
+
+    def _open(self, cluster: Cluster) -> None:
+        """Listen at the cluster's endpoint."""
+        # Loaded with the first cluster: an account without one does not need it.
+        from .control_plane import ControlPlane
+
+        store = self._store
+        cluster.control_plane = ControlPlane(
+            self._world,
+            cluster,
+            store.authority_directory(cluster),
+            is_there=lambda: store.is_there(cluster),
+            settle=lambda: store.settle(cluster.region),
+        )
+        cluster.document["endpoint"] = cluster.control_plane.managed.endpoint
+        cluster.document["certificateAuthority"] = {"data": cluster.control_plane.certificate}
 
     def _document(self, call: Call, name: str, version: str) -> tuple[Document, list[Any]]:
         wanted = call.params
@@ -88,7 +102,6 @@ class Clusters:
             "arn": self._store.arn(call, "cluster", name),
             "createdAt": self._world.clock.wall(),
             "version": version,
-            "endpoint": f"https://127.0.0.1:{reserve_port()}",
             "roleArn": wanted["roleArn"],
             "resourcesVpcConfig": vpc_config(wanted["resourcesVpcConfig"], vpc_id),
             "kubernetesNetworkConfig": {
@@ -111,8 +124,6 @@ class Clusters:
         for key in ("encryptionConfig", "computeConfig", "storageConfig", "remoteNetworkConfig"):
             if wanted.get(key):
                 document[key] = wanted[key]
-        authority = self._world.context.authority.child(authority_name(document))
-        document["certificateAuthority"] = {"data": base64.b64encode(authority.pem).decode()}
         document["resourcesVpcConfig"]["clusterSecurityGroupId"] = self._store.footprint.make_security_group(
             call.region, name, vpc_id
         )

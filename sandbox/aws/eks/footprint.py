@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from itertools import islice
 from typing import Any
 
 from moto.ec2.exceptions import InvalidNetworkInterfaceIdError
@@ -14,6 +16,7 @@ _GROUP_DESCRIPTION = (
     "as well as any managed workloads."
 )
 _CLUSTER_INTERFACES = 2
+_RESERVED = 3  # router, DNS and one for later
 
 
 class Footprint:
@@ -34,13 +37,16 @@ class Footprint:
         )
         return str(group.id)
 
-    def attach(self, region: str, subnets: list[Any], groups: list[str], description: str, count: int) -> list[str]:
-        """``count`` network interfaces spread over the subnets; their ids."""
+    def attach(
+        self, region: str, subnets: list[Any], groups: list[str], description: str, count: int, start: int = 0
+    ) -> list[str]:
+        """``count`` network interfaces spread over the subnets, beginning with number ``start``; their ids."""
         ec2 = self._world.ec2(region)
         made = []
-        for index in range(count):
+        for index in range(start, start + count):
+            subnet = subnets[index % len(subnets)]
             interface = ec2.create_network_interface(
-                subnets[index % len(subnets)], "", group_ids=groups, description=description
+                subnet, free_address(ec2, subnet), group_ids=groups, description=description
             )
             interface.status, interface.requester_managed = "in-use", True
             made.append(interface.id)
@@ -76,3 +82,10 @@ class Footprint:
         in_use = any(group_id in {group.id for group in eni.group_set} for eni in ec2.enis.values())
         if not in_use:
             groups.pop(group_id, None)
+
+
+def free_address(ec2: Any, subnet: Any) -> str:
+    """The first one that no interface of the subnet has, beyond AWS's own (moto draws lots, and draws some twice)."""
+    taken = {one.private_ip_address for one in ec2.enis.values() if one.subnet.id == subnet.id}
+    hosts = islice(ipaddress.ip_network(subnet.cidr_block).hosts(), _RESERVED, None)
+    return next((str(address) for address in hosts if str(address) not in taken), "")

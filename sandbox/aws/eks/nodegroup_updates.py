@@ -53,14 +53,16 @@ class NodegroupUpdates:
         return {"update": update}
 
     def _resize(self, cluster: Cluster, nodegroup: Nodegroup) -> None:
-        """As many network interfaces as nodes."""
-        wanted = nodegroup.document["scalingConfig"]["desiredSize"]
-        if wanted != len(nodegroup.interfaces):
-            footprint, region = self._store.footprint, cluster.region
-            subnets = self._checks.subnets(region, nodegroup.document["subnets"])
-            group = cluster.document["resourcesVpcConfig"]["clusterSecurityGroupId"]
-            footprint.detach(region, nodegroup.interfaces)
-            nodegroup.interfaces = footprint.attach(region, subnets, [group], f"Node of {nodegroup.name}", wanted)
+        """As many network interfaces as nodes; those that stay keep theirs."""
+        wanted, there = nodegroup.document["scalingConfig"]["desiredSize"], nodegroup.interfaces
+        self._store.footprint.detach(cluster.region, there[wanted:])
+        nodegroup.interfaces = [*there[:wanted], *self._launch(cluster, nodegroup, wanted - len(there), len(there))]
+
+    def _launch(self, cluster: Cluster, nodegroup: Nodegroup, count: int, start: int) -> list[str]:
+        subnets = self._checks.subnets(cluster.region, nodegroup.document["subnets"])
+        group = cluster.document["resourcesVpcConfig"]["clusterSecurityGroupId"]
+        description = f"Node of {nodegroup.name}"
+        return self._store.footprint.attach(cluster.region, subnets, [group], description, max(0, count), start)
 
     def version(self, call: Call) -> Document:
         """UpdateNodegroupVersion: to the newest image, of the cluster's Kubernetes version unless one is named."""
@@ -91,6 +93,10 @@ class NodegroupUpdates:
 
         def apply() -> None:
             document.update(changed, modifiedAt=self._store.world.clock.wall())
+            # Other machines, which are there before the old ones go.
+            before = nodegroup.interfaces
+            nodegroup.interfaces = self._launch(cluster, nodegroup, len(before), 0)
+            self._store.footprint.detach(cluster.region, before)
 
         update = self._store.start_update(
             call,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .control_plane import ControlPlane
 
 Document = dict[str, Any]
 
@@ -112,7 +115,6 @@ class Cluster:
     document: Document
     life: Lifecycle
     region: str
-    port: int
     bootstrap_addons: bool
     interfaces: list[str] = field(default_factory=list)
     token: str | None = None
@@ -121,6 +123,9 @@ class Cluster:
     addons: dict[str, Addon] = field(default_factory=dict)
     access_entries: dict[str, AccessEntry] = field(default_factory=dict)
     pod_identities: dict[str, Document] = field(default_factory=dict)
+    # The creator of a cluster without access entries, who may do everything in it.
+    hidden_admin: str = ""
+    control_plane: ControlPlane | None = None
 
     @property
     def name(self) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from ...core.ports import release_port
 from ..wire import Call
 from ..world import World
 from .errors import in_use, invalid_request, not_found
@@ -123,14 +122,21 @@ class Store:
                 self._settle_nodegroup(cluster, nodegroup, now)
             for addon in list(cluster.addons.values()):
                 self._settle_addon(cluster, addon, now)
+            if cluster.control_plane is not None and cluster.life.status in ("ACTIVE", "UPDATING"):
+                cluster.control_plane.follow()
 
     def _remove(self, region: Region, cluster: Cluster) -> None:
         self.footprint.remove(cluster)
-        release_port(cluster.port)
-        shutil.rmtree(self.authority_directory(cluster), ignore_errors=True)
+        if cluster.control_plane is not None:
+            cluster.control_plane.stop()
         del region.clusters[cluster.name]
 
-    def authority_directory(self, cluster: Cluster) -> Any:
+    def is_there(self, cluster: Cluster) -> bool:
+        """Whether it is this cluster that is there, and not on its way out."""
+        found = self.regions.get(cluster.region, Region()).clusters.get(cluster.name)
+        return found is cluster and cluster.life.status != "DELETING"
+
+    def authority_directory(self, cluster: Cluster) -> Path:
         """Where the CA of the cluster is kept."""
         return self.world.context.authority.directory / authority_name(cluster.document)
 
@@ -174,8 +180,8 @@ class Store:
         """Forget every cluster."""
         for region in self.regions.values():
             for cluster in region.clusters.values():
-                release_port(cluster.port)
-                shutil.rmtree(self.authority_directory(cluster), ignore_errors=True)
+                if cluster.control_plane is not None:
+                    cluster.control_plane.stop()
         self.regions.clear()
 
 

@@ -33,6 +33,7 @@ class LoadBalancers(Controller):
         self._listeners: dict[Key, dict[tuple[str, int], Forwarder]] = {}
         self._refused: dict[Key, set[tuple[str, int]]] = {}
         self._made: dict[str, str] = {}
+        self._told: dict[str, str] = {}
 
     async def run(self) -> None:
         try:
@@ -80,10 +81,10 @@ class LoadBalancers(Controller):
             # Not in this thread: the cloud may be at work, and must never wait for us while we wait for it.
             await asyncio.to_thread(self._objects.balancer, service)
         except Exception as error:
-            text = f"Error syncing load balancer: failed to ensure load balancer: {error}"
-            await self.event(service, "Warning", "SyncLoadBalancerFailed", text)
+            await self._failed(service, f"Error syncing load balancer: failed to ensure load balancer: {error}")
             raise
         self._made[meta["uid"]] = state
+        self._told.pop(meta["uid"], None)
 
     async def _release(self, key: Key, service: Body) -> None:
         self._close(key)
@@ -93,16 +94,23 @@ class LoadBalancers(Controller):
             try:
                 await asyncio.to_thread(self._objects.no_balancer, service)
             except Exception as error:
-                text = f"Error syncing load balancer: failed to delete load balancer: {error}"
-                await self.event(service, "Warning", "SyncLoadBalancerFailed", text)
+                await self._failed(service, f"Error syncing load balancer: failed to delete load balancer: {error}")
                 raise
         self._made.pop(meta["uid"], None)
+        self._told.pop(meta["uid"], None)
         if not meta.get("deletionTimestamp"):
             # A null takes the addresses away.
             await self.set_status(service, {**(service.get("status") or {}), "loadBalancer": {"ingress": None}})
             service = self.own.get(*key) or service
         await self._finalizers(service, [one for one in service["metadata"]["finalizers"] if one != FINALIZER])
         await self.event(service, "Normal", "DeletedLoadBalancer", "Deleted load balancer")
+
+    async def _failed(self, service: Body, text: str) -> None:
+        """Once, not at every attempt."""
+        uid = service["metadata"]["uid"]
+        if self._told.get(uid) != text:
+            self._told[uid] = text
+            await self.event(service, "Warning", "SyncLoadBalancerFailed", text)
 
     async def _finalizers(self, service: Body, wanted: Sequence[str]) -> Body:
         version = service["metadata"]["resourceVersion"]

@@ -230,6 +230,7 @@ class Volumes(Controller):
         super().__init__(client, informers)
         self._objects = objects
         self._claims = informers.of("v1", "persistentvolumeclaims")
+        self._told: dict[str, str] = {}
         self._claims.on_change(self._claim_changed)
 
     def _claim_changed(self, claim: Body, before: Body | None) -> None:
@@ -265,8 +266,11 @@ class Volumes(Controller):
             try:
                 await asyncio.to_thread(self._objects.no_volume, handle)
             except Exception as error:
-                await self.event(volume, "Warning", "VolumeFailedDelete", str(error))
+                if self._told.get(handle) != str(error):
+                    self._told[handle] = str(error)
+                    await self.event(volume, "Warning", "VolumeFailedDelete", str(error))
                 raise
+            self._told.pop(handle, None)
         if not volume["metadata"].get("deletionTimestamp"):
             await self.client.delete(self.path(volume))
         await self._release(volume)

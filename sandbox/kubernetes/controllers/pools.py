@@ -45,10 +45,17 @@ class NodePools(Controller):
     async def reconcile(self, key: Key) -> None:
         name, found, wanted = key[1], self.own.get(*key), self._wanted.get(key[1])
         if wanted is not None:
-            self._leaving.pop(name, None)
+            if found is not None and _is_another(found, wanted):
+                # A new machine has the name of one that goes: one after the other.
+                self._applied.setdefault(name, found)
+                await self._leave(found)
+                return
+            left = self._leaving.pop(name, None)
             if found is None:
                 await self._register(wanted)
             else:
+                if left is not None and at(found, "spec.unschedulable"):
+                    found = await self.client.patch(self.path(found), {"spec": {"unschedulable": None}})
                 await self._update(found, wanted)
         elif found is not None and name in self._applied:
             await self._leave(found)
@@ -114,6 +121,12 @@ class NodePools(Controller):
         except ApiFailure as failure:
             if failure.code not in (404, 429):  # gone already, or a budget says: later
                 raise
+
+
+def _is_another(found: Body, wanted: Body) -> bool:
+    """Whether it is another machine under the same name."""
+    there, new = at(found, "spec.providerID"), at(wanted, "spec.providerID")
+    return bool(there and new and there != new)
 
 
 def essence(body: Body | None) -> Body | None:
