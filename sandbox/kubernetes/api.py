@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from . import accept, discovery, errors, metrics, protobuf, tables
+from . import accept, discovery, errors, metrics, protobuf, streams, tables
 from .authorization import Attributes, attributes
 from .catalogue import Resource
 from .cluster import Cluster
@@ -30,8 +31,17 @@ from .store import Stored, dump
 from .subresources import Subresources, scale_of, write_scale
 from .watching import Watch
 
+_LOG = logging.getLogger(__name__)
 _LARGEST_BODY = 3 * 1024 * 1024
 _BODY_TYPES = ("application/json", "application/yaml")
+_NEVER_UNCONDITIONAL = (
+    "apiservices.apiregistration.k8s.io",
+    "customresourcedefinitions.apiextensions.k8s.io",
+    "leases.coordination.k8s.io",
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "poddisruptionbudgets.policy",
+    "validatingwebhookconfigurations.admissionregistration.k8s.io",
+)
 _OWN_FORMATS = ("log", "proxy")  # subresources whose answers are no API objects
 
 
@@ -64,6 +74,11 @@ class Api:
             return await self._answer(request)
         except errors.ApiError as error:
             return reply(error.body(), error.code)
+        except (web.HTTPException, ConnectionError):  # an answer, or nobody to take one
+            raise
+        except Exception as error:
+            _LOG.exception("%s %s", request.method, request.path)
+            return reply(errors.ApiError(500, "InternalError", f"Internal error occurred: {error}").body(), 500)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         user = self._impersonated(request, self._user(request))
@@ -84,6 +99,8 @@ class Api:
             raise errors.not_acceptable(accept.SERVED)
         if info.subresource == "proxy":
             return await self._proxy.answer(request, resource, info)
+        if info.subresource in ("exec", "portforward"):
+            return await streams.answer(request, info, self.registry.get(resource, info.namespace, info.name).body)
         if info.group == metrics.GROUP:
             return reply(metrics.answer(self.registry, info, request.query.get("labelSelector", "")))
         if len(await request.read()) > _LARGEST_BODY:
@@ -211,6 +228,11 @@ class Api:
         if call.info.subresource == "finalize":
             return raw(self._subresources.finalize(call.resource, ("", call.info.name), body).raw)
         decoded = self.registry.decode(call.resource, body, options, repeated)
+        if _needs_version(call.resource) and not decoded["metadata"].get("resourceVersion"):
+            cause = errors.Cause(
+                "FieldValueInvalid", "Invalid value: 0x0: must be specified for an update", "metadata.resourceVersion"
+            )
+            raise errors.invalid(call.resource.kind, call.resource.group, call.info.name, [cause])
         stored = self.registry.update(call.resource, old, decoded, options)
         return self._shown(call, stored, 200, options.warnings)
 
@@ -236,6 +258,11 @@ class Api:
         options = delete_options(query, body, call.user)
         found = delete_collection(self.registry, call.resource, call.info.namespace, list_options(query), options)
         return raw(found.render(call.resource), 200, options.warnings)
+
+
+def _needs_version(resource: Resource) -> bool:
+    """Whether an update has to say which version it is about."""
+    return resource.custom is not None or resource.id in _NEVER_UNCONDITIONAL
 
 
 def _in_place(info: RequestInfo, resource: Resource) -> bool:

@@ -196,6 +196,27 @@ def without(schema: Schema, value: Any, fields: set[Path], path: Path = ()) -> A
     return [without(schema.items, item, fields, here) for here, item in pairs if here not in fields]
 
 
+def ambiguities(schema: Schema, value: Any, path: Path = ()) -> Iterator[str]:
+    """Items of lists with keys that have no key, or that of another item."""
+    if not granular(schema, value):
+        return
+    if isinstance(value, list) and schema.list_keys:
+        seen: set[str] = set()
+        for index, item in enumerate(value):
+            gone = [key for key in schema.list_keys if item.get(key, schema.key_default(key)) is None]
+            if gone:
+                why = "associative list with keys has an element that omits key field"
+                yield f'{dotted(path)}: element {index}: {why} "{gone[0]}" (and doesn\'t have default value)'
+                continue
+            element = item_element(schema, item)
+            if element in seen:
+                keys = ",".join(f"{key}={_compact(item.get(key, schema.key_default(key)))}" for key in schema.list_keys)
+                yield f"{dotted(path)}: duplicate entries for key [{keys}]"
+            seen.add(element)
+    for element, below, child in children(schema, value):
+        yield from ambiguities(below, child, (*path, element))
+
+
 def dotted(path: Path) -> str:
     """As conflicts name it: ``.spec.containers[name="web"].image``."""
     text = ""

@@ -39,8 +39,8 @@ def json_patch(body: dict[str, Any], operations: Any) -> Any:
         return jsonpatch.apply_patch(body, operations)
     except jsonpatch.InvalidJsonPatch as error:
         raise bad_request(f"error decoding patch: {error}") from None
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
-        text = f"the server rejected our request due to an error in our request: {error}"
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException):
+        text = "the server rejected our request due to an error in our request"
         raise ApiError(422, "Invalid", text, {}) from None
 
 

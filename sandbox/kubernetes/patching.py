@@ -7,7 +7,7 @@ import json
 from . import errors
 from .catalogue import Resource
 from .decoding import parse_body
-from .fieldsets import EMPTY, FieldSet, field_set
+from .fieldsets import EMPTY, FieldSet, ambiguities, field_set
 from .managers import plan_apply
 from .options import WriteOptions
 from .patches import (
@@ -105,15 +105,22 @@ def _configuration(
     unknown = [text.split('"')[1] for text in options.warnings[seen:] if text.startswith("unknown field")]
     del options.warnings[seen:]
     if unknown and resource.custom is None:
-        where = f"{info.namespace}/{info.name}; {resource.api_version}, Kind={resource.kind}"
         fields = ", ".join(f".{path}: field not declared in schema" for path in unknown)
-        raise errors.ApiError(500, "", f"failed to create typed patch object ({where}): {fields}")
+        raise _untyped(info, resource, fields)
+    ambiguous = list(ambiguities(resource.schema, config))
+    if ambiguous:
+        raise _untyped(info, resource, ", ".join(ambiguous))
     config["metadata"].setdefault("name", info.name)
     if config["metadata"]["name"] != info.name:
         raise errors.bad_request(
             f"the name of the object ({config['metadata']['name']}) does not match the name on the URL ({info.name})"
         )
     return config
+
+
+def _untyped(info: RequestInfo, resource: Resource, why: str) -> errors.ApiError:
+    where = f"{info.namespace}/{info.name}; {resource.api_version}, Kind={resource.kind}"
+    return errors.ApiError(500, "", f"failed to create typed patch object ({where}): {why}")
 
 
 def _client_side_applied(resource: Resource, live: Body, config: Body) -> FieldSet:

@@ -80,6 +80,15 @@ class Registry:
             raise errors.bad_request("Object 'Kind' is missing in 'null'" if body is None else "expected an object")
         body = dict(body)
         wanted = (resource.api_version, resource.kind)
+        if resource.custom is not None:  # nothing is taken for granted of what has no type of its own
+            if not body.get("kind"):
+                raise errors.bad_request(f"Object 'Kind' is missing in '{json.dumps(body, separators=(',', ':'))}'")
+            body.setdefault("apiVersion", "")
+        if resource.custom is not None and body["apiVersion"] != wanted[0]:
+            raise errors.bad_request(
+                f"the API version in the data ({body['apiVersion']}) does not match the expected API version "
+                f"({wanted[0]})"
+            )
         given = (body.setdefault("apiVersion", wanted[0]) or wanted[0], body.setdefault("kind", wanted[1]) or wanted[1])
         if given[0] != wanted[0]:
             raise errors.bad_request(

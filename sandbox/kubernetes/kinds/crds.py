@@ -80,7 +80,7 @@ class CustomResourceDefinition(Kind):
         for path in ("spec.group", "spec.scope", "spec.names.plural", "spec.names.kind"):
             if at(new, path) != at(old, path):
                 causes.append(bad_value(path, at(new, path), IMMUTABLE))
-        named = {one["name"] for one in new["spec"]["versions"]}
+        named = {one.get("name") for one in at(new, "spec.versions") or []}
         for index, version in enumerate(at(old, "status.storedVersions") or []):
             if version not in named:
                 detail = "must appear in spec.versions"

@@ -77,8 +77,13 @@ def widgets(cluster: Running) -> str:
     return "/apis/example.org/v1/namespaces/default/widgets"
 
 
+def _object(kind: str, name: str, version: str = "v1", /, *, meta: Any = None, **spec: Any) -> dict[str, Any]:
+    metadata = {"name": name, **(meta or {})}
+    return {"apiVersion": f"example.org/{version}", "kind": kind, "metadata": metadata, "spec": spec}
+
+
 def _widget(name: str, /, **spec: Any) -> dict[str, Any]:
-    return {"apiVersion": "example.org/v1", "kind": "Widget", "metadata": {"name": name}, "spec": {"size": 1, **spec}}
+    return _object("Widget", name, **{"size": 1, **spec})
 
 
 def test_a_definition_is_served(cluster: Running, widgets: str) -> None:
@@ -137,9 +142,68 @@ def test_the_schema_is_enforced(
     assert words in cause["message"]
 
 
+def test_objects_say_what_they_are(cluster: Running, widgets: str) -> None:
+    """Nothing is taken for granted of a kind that the server does not know by itself."""
+    body = _widget("unsaid")
+    for left_out, words in (("kind", "Object 'Kind' is missing in"), ("apiVersion", "does not match the expected API")):
+        refused = cluster.request("POST", widgets, {name: body[name] for name in body if name != left_out})
+        assert (refused.code, words in refused.body["message"]) == (400, True), refused.body
+
+
+def test_replacing_needs_a_version(cluster: Running, widgets: str) -> None:
+    """No last writer wins for custom objects, nor for definitions."""
+    made = cluster.post(widgets, _widget("replaced"))
+    for path, body in (
+        (f"{widgets}/replaced", _widget("replaced", size=2)),
+        (f"{_CRDS}/widgets.example.org", _definition("widgets", "Widget")),
+    ):
+        refused = cluster.request("PUT", path, body)
+        assert refused.code == 422
+        assert refused.body["message"].endswith(
+            "is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update"
+        )
+    made["spec"]["size"] = 3
+    assert cluster.request("PUT", f"{widgets}/replaced", made).body["spec"]["size"] == 3
+
+
+def test_columns_show_what_paths_find(cluster: Running, widgets: str) -> None:
+    """Cells of the types that the definition gives them, empty where nothing is."""
+    columns = [
+        {"name": "Mode", "type": "string", "jsonPath": ".spec.mode"},
+        {"name": "Part", "type": "string", "jsonPath": ".spec.parts[0].name", "priority": 1},
+        {"name": "Born", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    ]
+    cluster.post(_CRDS, _definition("panels", "Panel", additionalPrinterColumns=columns))
+    eventually(lambda: _established(cluster, "panels.example.org"))
+    base = widgets.replace("widgets", "panels")
+    cluster.post(base, _object("Panel", "a", size=1, parts=[{"name": "x"}]))
+    cluster.post(base, _object("Panel", "b", size=1))
+    table = cluster.get(base, Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    assert [(one["name"], one["priority"]) for one in table["columnDefinitions"]] == [
+        ("Name", 0),
+        ("Mode", 0),
+        ("Part", 1),
+        ("Born", 0),
+    ]
+    assert [row["cells"][:2] for row in table["rows"]] == [["a", "safe"], ["b", "safe"]]
+    assert [row["cells"][2] for row in table["rows"]] in (["x", None], ["x", ""])
+
+
+def test_fields_that_can_be_selected(cluster: Running, widgets: str) -> None:
+    """Those that a definition names, and no others."""
+    cluster.post(_CRDS, _definition("fruits", "Fruit", selectableFields=[{"jsonPath": ".spec.mode"}]))
+    eventually(lambda: _established(cluster, "fruits.example.org"))
+    base = widgets.replace("widgets", "fruits")
+    cluster.post(base, _object("Fruit", "a", size=1, mode="fast"))
+    cluster.post(base, _object("Fruit", "b", size=1))
+    found = cluster.get(f"{base}?fieldSelector=spec.mode%3Dfast")["items"]
+    assert [one["metadata"]["name"] for one in found] == ["a"]
+    assert cluster.request("GET", f"{base}?fieldSelector=spec.size%3D1").code == 400
+
+
 def test_required_fields(cluster: Running, widgets: str) -> None:
     """Missing in an object that is there."""
-    refused = cluster.request("POST", widgets, {"metadata": {"name": "none"}, "spec": {}})
+    refused = cluster.request("POST", widgets, _object("Widget", "none"))
     assert refused.body["message"] == 'Widget.example.org "none" is invalid: spec.size: Required value'
 
 
@@ -191,7 +255,7 @@ def test_several_versions(cluster: Running) -> None:
     cluster.post(_CRDS, body)
     eventually(lambda: _established(cluster, "trees.example.org"))
     base = "/apis/example.org/{}/namespaces/default/trees"
-    made = cluster.post(base.format("v1beta1"), {"metadata": {"name": "oak"}, "spec": {"size": 2}})
+    made = cluster.post(base.format("v1beta1"), _object("Tree", "oak", "v1beta1", size=2))
     assert made["apiVersion"] == "example.org/v1beta1"
     assert cluster.get(base.format("v1") + "/oak")["apiVersion"] == "example.org/v1"
     assert cluster.get(base.format("v1beta1"))["items"][0]["apiVersion"] == "example.org/v1beta1"
@@ -202,9 +266,8 @@ def test_a_definition_takes_its_objects_along(cluster: Running) -> None:
     cluster.post(_CRDS, _definition("leaves", "Leaf"))
     eventually(lambda: _established(cluster, "leaves.example.org"))
     base = "/apis/example.org/v1/namespaces/default/leaves"
-    meta = {"name": "held", "finalizers": ["example.org/slow"]}
-    cluster.post(base, {"metadata": meta, "spec": {"size": 1}})
-    cluster.post(base, {"metadata": {"name": "free"}, "spec": {"size": 1}})
+    cluster.post(base, _object("Leaf", "held", meta={"finalizers": ["example.org/slow"]}, size=1))
+    cluster.post(base, _object("Leaf", "free", size=1))
     cluster.request("DELETE", f"{_CRDS}/leaves.example.org")
     eventually(lambda: cluster.request("GET", f"{base}/free").code == 404)
     watching = ThreadPoolExecutor(1).submit(cluster.request, "GET", f"{base}?watch=1&timeoutSeconds=25")
@@ -238,9 +301,9 @@ def test_rules(cluster: Running) -> None:
     cluster.post(_CRDS, _definition("ranges", "Range", schema=schema, subresources={}))
     eventually(lambda: _established(cluster, "ranges.example.org"))
     base = "/apis/example.org/v1/namespaces/default/ranges"
-    good = {"metadata": {"name": "a"}, "spec": {"least": 1, "most": 2, "ratio": 1, "color": "red"}}
+    good = _object("Range", "a", least=1, most=2, ratio=1, color="red")
     cluster.post(base, good)
-    bad = {"metadata": {"name": "b"}, "spec": {"least": 3, "most": 2, "ratio": 2}}
+    bad = _object("Range", "b", least=3, most=2, ratio=2)
     refused = cluster.request("POST", base, bad)
     assert [(one["field"], one["reason"], one["message"]) for one in refused.body["details"]["causes"]] == [
         ("spec", "FieldValueInvalid", 'Invalid value: "object": at most 2'),
