@@ -161,7 +161,7 @@ def test_a_pod_that_cannot_start_is_told_with_the_reason_of_the_cluster(
     try:
         spec = {"namespaces": [{"name": serving.NAMESPACE}]}
         told = eventually(lambda: "Pull" in (text := wrong(verify(spec)).get("workloads ml-serving", "")) and text)
-        assert "Deployment bad: 0 of 2 ready" in told
+        assert "Deployment bad: 0 of 2 replicas are available" in told
         assert "not found" in told
     finally:
         client.delete(ref)

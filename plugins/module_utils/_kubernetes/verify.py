@@ -13,6 +13,7 @@ from .._engine.clock import Clock
 from .._engine.errors import CloudError, NotFound
 from .._engine.retry import retry_call
 from .._spec.verify import Namespace, Request, Target, Verify
+from . import stuck
 from . import verify_asking as asking
 from . import verify_health as health
 from .client import Client
@@ -75,6 +76,9 @@ class Verifier:
         version = self._try(lambda: self._client.raw("GET", "/version").json())
         return Finding("cluster", True, f"answers, {version.get('gitVersion', 'of no version')}")
 
+    def _explain(self, body: dict[str, Any]) -> str:
+        return stuck.explain(self._client, body)
+
     def _namespace(self, space: Namespace) -> None:
         there = self._check(
             f"namespace {space.name}",
@@ -90,17 +94,14 @@ class Verifier:
 
     def _workloads(self, space: str) -> Finding:
         found = [body for kind in health.KINDS for body in self._list(_VERSIONS[kind], kind, space)]
-        pods = self._list("v1", "Pod", space) if any(map(health.unready, found)) else []
-        return health.workloads(space, found, pods)
+        return health.workloads(space, found, self._explain)
 
     def _application(self, target: Target) -> None:
         def workload() -> Body | None:
             return self._get(Ref(_VERSIONS[target.kind], target.kind, target.name, target.namespace))
 
         def application() -> list[Finding]:
-            found = workload()
-            pods = self._list("v1", "Pod", target.namespace) if found and health.unready(found) else []
-            return [health.application(found, target, pods)]
+            return [health.application(workload(), target, self._explain)]
 
         self._check(f"application {target.name}", application)
         if target.autoscaler:

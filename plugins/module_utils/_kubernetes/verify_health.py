@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._engine.resource import Status
 from .._spec.verify import Namespace, Nodes, Target
+from .health import condition, health, told
 
 Body = Mapping[str, Any]
+Explain = Callable[[dict[str, Any]], str]  # why a workload is not ready
 ZONE = "topology.kubernetes.io/zone"
 # A node's pool: the collection's own label, and those of EKS, GKE and AKS.
 POOLS = (
@@ -36,7 +39,7 @@ class Finding:
 def nodes(found: Sequence[Body], wanted: Nodes) -> list[Finding]:
     """Nodes by readiness, zone and pool. What is being drained counts neither as ready nor as wrong."""
     serving = [node for node in found if not node.get("spec", {}).get("unschedulable")]
-    ready = [node for node in serving if _condition(node, "Ready") == "True"]
+    ready = [node for node in serving if condition(node, "Ready").get("status") == "True"]
     wrong = [f"{_name(node)} is not ready{_why(node)}" for node in serving if node not in ready]
     if len(ready) < wanted.ready:
         wrong.insert(0, f"{len(ready)} ready, at least {wanted.ready} wanted")
@@ -79,59 +82,29 @@ def denies(policy: Body) -> set[str]:
     return {direction.lower() for direction in types if not spec.get(direction.lower())}
 
 
-def workloads(space: str, found: Sequence[Body], pods: Sequence[Body]) -> Finding:
+def workloads(space: str, found: Sequence[Body], explain: Explain) -> Finding:
     """All workloads of a namespace."""
-    wrong = [
-        f"{body['kind']} {_name(body)}: {problem}{pod_trouble(body, pods)}"
-        for body in found
-        if (problem := unready(body))
-    ]
+    wrong = [f"{body['kind']} {_name(body)}: {problem}" for body in found if (problem := unready(body, explain))]
     return _finding(f"workloads {space}", wrong, f"{len(found)} ready" if found else "none there")
 
 
-def unready(body: Body) -> str:
-    """What a workload lacks; empty when it runs as its specification says."""
-    status, spec = body.get("status") or {}, body.get("spec") or {}
-    if status.get("observedGeneration", 0) < body["metadata"].get("generation", 0):
-        return "its last change has not been taken up yet"
-    if body["kind"] == "DaemonSet":
-        wanted, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
-        updated = status.get("updatedNumberScheduled", 0)
-    else:
-        wanted = spec.get("replicas", 1)
-        ready, updated = status.get("readyReplicas", 0), status.get("updatedReplicas", 0)
-    if updated < wanted:
-        return f"{updated} of {wanted} are of the last version"
-    if ready < wanted:
-        return f"{ready} of {wanted} ready"
-    return ""
+def unready(body: Body, explain: Explain) -> str:
+    """What a workload lacks, and why; empty when it runs as its specification says."""
+    state = health(dict(body))
+    if state.status is Status.READY:
+        return ""
+    why = explain(dict(body))
+    return f"{state.reason} ({why})" if why else state.reason
 
 
-def pod_trouble(workload: Body, pods: Sequence[Body]) -> str:
-    """Why the first pod of a workload that does not run does not, in the API's words."""
-    selector = (workload.get("spec") or {}).get("selector") or {}
-    for pod in pods:
-        if not selects(selector, _labels(pod)):
-            continue
-        status = pod.get("status") or {}
-        for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
-            waiting = (container.get("state") or {}).get("waiting") or {}
-            if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-                return f" ({_name(pod)}: {waiting['reason']}: {waiting.get('message', '')})"
-        for condition in status.get("conditions") or []:
-            if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-                return f" ({_name(pod)}: {condition.get('reason')}: {condition.get('message', '')})"
-    return ""
-
-
-def application(found: Body | None, target: Target, pods: Sequence[Body]) -> Finding:
+def application(found: Body | None, target: Target, explain: Explain) -> Finding:
     """The workload of one application."""
     check = f"application {target.name}"
     if found is None:
         return Finding(check, False, f"{target.kind} {target.namespace}/{target.name} does not exist")
-    problem = unready(found)
+    problem = unready(found, explain)
     if problem:
-        return Finding(check, False, problem + pod_trouble(found, pods))
+        return Finding(check, False, problem)
     images = [str(each.get("image")) for each in found["spec"]["template"]["spec"].get("containers") or []]
     status = found.get("status") or {}
     ready = status.get("readyReplicas", status.get("numberReady", 0))
@@ -189,15 +162,9 @@ def _finding(check: str, wrong: Sequence[str], fine: str) -> Finding:
     return Finding(check, False, "; ".join(wrong[:_TOLD]) + more)
 
 
-def _condition(body: Body, name: str) -> str:
-    conditions = (body.get("status") or {}).get("conditions") or []
-    return next((str(each.get("status")) for each in conditions if each.get("type") == name), "Unknown")
-
-
 def _why(node: Body) -> str:
-    conditions = (node.get("status") or {}).get("conditions") or []
-    told = next((each.get("message") or each.get("reason") for each in conditions if each.get("type") == "Ready"), None)
-    return f" ({told})" if told else ""
+    words = told(condition(node, "Ready"))
+    return f" ({words})" if words else ""
 
 
 def _labels(body: Body) -> Mapping[str, str]:
