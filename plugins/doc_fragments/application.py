@@ -31,7 +31,17 @@ options:
             type: str
             required: true
           image:
-            description: Image of the container. Needed unless O(application.services[].state=absent).
+            description:
+              - Image of the container. Needed, or O(application.services[].repository) and
+                O(application.services[].version), unless O(application.services[].state=absent).
+            type: str
+          repository:
+            description:
+              - Instead of O(application.services[].image), one of the site's own repositories
+                (O(multicloud.platform.registry#module:registry.repositories)).
+            type: str
+          version:
+            description: Tag of the image in O(application.services[].repository).
             type: str
           state:
             description: V(absent) removes everything that the service is made of.
@@ -336,7 +346,9 @@ options:
               image:
                 description: Its image.
                 type: str
-                required: true
+              version:
+                description: Instead of an image, a tag of O(application.services[].repository).
+                type: str
               weight:
                 description: Percent of the requests that it is to get, 1 to 99.
                 type: int

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._spec.application import Port, Service
 from .._spec.names import digest
+from .._spec.services import Port, Service
 from . import pods
 from .clouds import account_annotations, balancer_annotations, blocks, control_plane_agents
 from .place import PREFIX, SERVICE_LABEL, Place, text_of
@@ -136,7 +136,7 @@ class _Renderer:
         if canary is None or self.split is None:
             return None
         name = f"{self.service.name}-{CANARY}"
-        return self._deployment(CANARY, canary.image, canary.env, name=name, replicas=self.split.canary)
+        return self._deployment(CANARY, str(canary.image), canary.env, name=name, replicas=self.split.canary)
 
     def _deployment(
         self, track: str, image: str, env: Mapping[str, str] | None, *, name: str, replicas: int | None

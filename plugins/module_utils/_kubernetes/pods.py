@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._spec.application import Port, Probe, Service, Toleration
+from .._spec.services import Port, Probe, Service, Toleration
 from .._spec.sizes import GPU_TAINT
 from .clouds import identity_labels, pool_tolerations
 from .place import PREFIX, SERVICE_LABEL, Place, label, text_of

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._engine.errors import NotFound
-from .._spec.application import Service
+from .._spec.services import Service
 from .application import Rendered
 from .client import Client
 from .objects import Body

@@ -1,18 +1,19 @@
 # Copyright: multicloud.platform contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an application is: services with images, scaling, probes, configuration and a way to be reached."""
+"""What an application is: services of one site. What of them cannot be is refused here."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from .addresses import parse
-from .arguments import NOT_SECRET
 from .quantities import quantity
+from .repositories import repository_url
+from .services import Port, Probe, Service
 from .site import Site, check
 
 # A name that is a DNS label; names of services are labels of DNS too (RFC 1035: begin with a letter).
@@ -21,148 +22,6 @@ _ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _FILE = re.compile(r"[A-Za-z0-9._-]+")
 _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
 OWN_ENVIRONMENT = frozenset({"PLATFORM", "ENVIRONMENT", "CLOUD", "REGION", "SITE", "POD_NAME", "POD_NAMESPACE"})
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port that the container listens on. service_port: under which the Service offers it, the same without it."""
-
-    port: int = 8080
-    name: str = "http"
-    service_port: int | None = None
-    protocol: Literal["TCP", "UDP"] = "TCP"
-
-
-@dataclass(frozen=True)
-class Autoscaling:
-    """Replicas follow the load. cpu, memory: percent of what is requested that is used on average."""
-
-    min: int
-    max: int
-    cpu: int | None = None
-    memory: int | None = None
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What a replica requests and may use at most, in Kubernetes' words (250m, 512Mi). gpu: whole GPUs."""
-
-    cpu: str = "100m"
-    memory: str = "128Mi"
-    cpu_limit: str | None = None
-    memory_limit: str | None = None
-    gpu: int = 0
-
-
-@dataclass(frozen=True)
-class Probe:
-    """How often it is asked, in seconds, and how many failures in a row count."""
-
-    period: int | None = None
-    timeout: int | None = None
-    failures: int | None = None
-
-
-@dataclass(frozen=True)
-class Secret:
-    """Keys of a Secret that exists in the namespace. env: names of environment variables to keys; path: mounts all of
-    its keys as files there."""
-
-    name: str
-    env: dict[str, str] | None = None
-    path: str | None = None
-
-
-@dataclass(frozen=True)
-class Toleration:
-    """Of a taint of nodes. Without a value: of any value."""
-
-    key: str = field(metadata=NOT_SECRET)
-    value: str | None = None
-    effect: Literal["no_schedule", "prefer_no_schedule", "no_execute"] | None = None
-
-
-@dataclass(frozen=True)
-class Update:
-    """How a new version takes over. max_surge, max_unavailable: a number or a percentage of the replicas."""
-
-    max_surge: str = "25%"
-    max_unavailable: str = "0"
-
-
-@dataclass(frozen=True)
-class Canary:
-    """Another image behind the same Service, for `weight` percent of the requests. env: what differs for it."""
-
-    image: str
-    weight: int = 10
-    env: dict[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class Service:
-    """One service. Without autoscaling `replicas` of it run.
-
-    ports: without them 8080, called http.
-    config: environment variables from a ConfigMap of its own; config_files: names to contents, mounted at config_path.
-    A change of either is a new version. secret_references: environment variables with ids in the secret store.
-    health_path: asked whether it lives, ready_path whether it can answer; without one of them the port must be open.
-    writable: directories that may be written to, of a container whose root cannot be.
-    identity: who it is in the cloud (AWS: role ARN, GCP: service account, Azure: client id).
-    health_timeout: seconds that a new version has to become healthy; then, with rollback, the last healthy one returns.
-    """
-
-    name: str
-    image: str | None = None
-    state: Literal["present", "absent"] = "present"
-    namespace: str = "ml-serving"
-    replicas: int | None = None
-    autoscaling: Autoscaling | None = None
-    ports: tuple[Port, ...] | None = None
-    command: tuple[str, ...] | None = None
-    args: tuple[str, ...] | None = None
-    env: dict[str, str] | None = None
-    config: dict[str, str] | None = None
-    config_files: dict[str, str] | None = None
-    config_path: str = "/etc/config"
-    secrets: tuple[Secret, ...] = field(default=(), metadata=NOT_SECRET)  # names of Secrets and keys, no values
-    secret_references: dict[str, str] | None = field(default=None, metadata=NOT_SECRET)
-    platform_config: str | None = None
-    resources: Resources = field(default_factory=Resources)
-    health_path: str | None = None
-    ready_path: str | None = None
-    startup_seconds: int = 60
-    liveness: Probe = field(default_factory=Probe)
-    readiness: Probe = field(default_factory=Probe)
-    service_account: str | None = None
-    identity: str | None = None
-    image_pull_secrets: tuple[str, ...] = field(default=(), metadata=NOT_SECRET)
-    node_pool: str | None = None
-    tolerations: tuple[Toleration, ...] = ()
-    spread: Literal["preferred", "required", "none"] = "preferred"
-    max_unavailable: str = "1"
-    user: int = 10001
-    group: int = 10001
-    writable: tuple[str, ...] = ("/tmp",)  # noqa: S108 - a directory of the container's own
-    network_policy: bool = True
-    allow_from: tuple[str, ...] = ()
-    pre_stop_seconds: int = 5
-    termination_seconds: int = 30
-    priority_class: str | None = None
-    expose: Literal["cluster", "internal", "public"] = "cluster"
-    allowed_cidrs: tuple[str, ...] | None = None
-    load_balancer_annotations: dict[str, str] | None = None
-    labels: dict[str, str] | None = None
-    annotations: dict[str, str] | None = None
-    update: Update = field(default_factory=Update)
-    health_timeout: int = 300
-    rollback: bool = True
-    canary: Canary | None = None
-
-    @property
-    def count(self) -> int:
-        """Replicas that run at least."""
-        return self.autoscaling.min if self.autoscaling else (self.replicas if self.replicas is not None else 1)
 
 
 @dataclass(frozen=True)
@@ -201,7 +60,21 @@ def _resolve(service: Service, site: Site) -> Service:
     replicas = service.replicas
     if replicas is None and service.autoscaling is None:
         replicas = {"dev": 1, "staging": 2, "prod": 3}[site.environment]
-    return dataclasses.replace(service, replicas=replicas, ports=(Port(),) if service.ports is None else service.ports)
+    canary = service.canary
+    if canary and canary.version:
+        canary = dataclasses.replace(canary, image=_own(site, service, canary.version))
+    return dataclasses.replace(
+        service,
+        image=_own(site, service, service.version) if service.version else service.image,
+        canary=canary,
+        replicas=replicas,
+        ports=(Port(),) if service.ports is None else service.ports,
+    )
+
+
+def _own(site: Site, service: Service, version: str) -> str:
+    """An image of the site's own registry."""
+    return f"{repository_url(site, str(service.repository))}:{version}"
 
 
 def _problems(service: Service) -> list[str]:
@@ -216,8 +89,7 @@ def _problems(service: Service) -> list[str]:
         found.append(f"{where}.namespace: {service.namespace!r} is not a legal name of a namespace.")
     if service.state == "absent":
         return found
-    if not service.image:
-        found.append(f"{where}.image: a service needs one. Name it, or remove the service with state: absent.")
+    found += _image_problems(service, where)
     for label, image in (("image", service.image), ("canary.image", service.canary.image if service.canary else None)):
         if image and (re.search(r"\s", image) or image != image.strip() or "://" in image):
             found.append(f"{where}.{label}: {image!r} is not a reference to an image, such as registry/name:version.")
@@ -229,6 +101,25 @@ def _problems(service: Service) -> list[str]:
         + _resource_problems(service, where)
         + _time_problems(service, where)
     )
+
+
+def _image_problems(service: Service, where: str) -> list[str]:
+    found = []
+    canary = service.canary
+    if bool(service.repository) != bool(service.version) and not (service.repository and canary and canary.version):
+        found.append(f"{where}: repository and version belong together. Give both, or an image.")
+    if service.image and service.version:
+        found.append(f"{where}.version: {service.version!r} has no effect with image. Remove one of them.")
+    if not service.image and not service.version:
+        found.append(f"{where}.image: a service needs one. Name it, or remove the service with state: absent.")
+    for label, version in (("version", service.version), ("canary.version", canary.version if canary else None)):
+        if version and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", version):
+            found.append(f"{where}.{label}: {version!r} is not a tag (letters, digits, '_', '.' and '-').")
+    if canary and bool(canary.image) == bool(canary.version):
+        found.append(f"{where}.canary: give either image, or version of the service's repository.")
+    if canary and canary.version and not service.repository:
+        found.append(f"{where}.canary.version: of which repository? Name the service's repository, or canary.image.")
+    return found
 
 
 def _scaling_problems(service: Service, where: str) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,12 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from module_utils._capability import driver
 from module_utils._engine.clock import SystemClock
 from module_utils._engine.graph import Graph
+from module_utils._inside import BLOCKS
+from module_utils._inside import arguments as inside
 from module_utils._module import CAPABILITIES, arguments, wanted
 from module_utils._run import Options, _build, _resolved
+from module_utils._spec.arguments import build
+from module_utils._spec.site import Site
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,11 +33,11 @@ def hosts(inventory: str) -> dict[str, dict[str, Any]]:
     return dict(json.loads(listed.stdout)["_meta"]["hostvars"])
 
 
-def blocks(variables: dict[str, Any]) -> dict[str, Any]:
+def blocks(variables: dict[str, Any], names: Iterable[str] = CAPABILITIES) -> dict[str, Any]:
     """What the lookup `block` makes of them."""
     found = {
         name: {key.removeprefix(f"{name}_"): value for key, value in variables.items() if key.startswith(f"{name}_")}
-        for name in CAPABILITIES
+        for name in names
     }
     return {name: block for name, block in found.items() if block}
 
@@ -59,3 +65,17 @@ def test_every_site_of_an_inventory_can_be_built(inventory: str, monkeypatch: py
         built = _build(driver(asked.site, SystemClock()), asked, _resolved(asked), Options())
         graph = Graph(resource for part in built.values() for resource in part.resources)
         assert len(graph.resources) > 30, name
+
+
+@pytest.mark.parametrize("inventory", ["inventories/example", "inventories/sandbox"])
+def test_what_runs_in_the_clusters_of_an_inventory_can_be(inventory: str) -> None:
+    for name, variables in hosts(inventory).items():
+        site = {"platform": variables["platform_name"], "environment": variables["platform_environment"], "site": name}
+        site |= {key: variables[f"site_{key}"] for key in ("cloud", "region", "account")}
+        given = json.loads(re.sub(r"{{.*?}}", "1", json.dumps(blocks(variables, BLOCKS))))  # templates of versions
+        assert "application" in given
+        for module, block in given.items():
+            checked = ArgumentSpecValidator(inside(module)).validate({**site, module: block})
+            assert checked.error_messages == [], name
+            resolved = build(BLOCKS[module], checked.validated_parameters[module]).resolve(build(Site, site))
+            assert module != "application" or [service.name for service in resolved.services] == ["ml-inference"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import kubernetes_validate
@@ -143,6 +144,21 @@ def test_probes_ask_the_paths_or_the_port() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cloud", "url"),
+    [
+        ("aws", "123456789012.dkr.ecr.eu-1.amazonaws.com/ml-platform-aws-dev/api"),
+        ("gcp", "eu-1-docker.pkg.dev/project/ml-platform-gcp-dev-api/api"),
+        ("azure", "mlplatformazuredev[0-9a-f]{6}.azurecr.io/api"),
+    ],
+)
+def test_images_of_the_sites_own_registry_need_no_address(cloud: str, url: str) -> None:
+    found = rendered(cloud, image=None, repository="api", version="1.2", canary={"version": "1.3"})
+    images = [pod(found, name)["containers"][0]["image"] for name in ("api", "api-canary")]
+    assert re.fullmatch(f"{url}:1.2", images[0])
+    assert images[1] == images[0].replace(":1.2", ":1.3")
+
+
+@pytest.mark.parametrize(
     ("cloud", "expose", "key", "value"),
     [
         ("aws", "public", "service.beta.kubernetes.io/aws-load-balancer-scheme", "internet-facing"),
@@ -211,6 +227,11 @@ def test_a_canary_stands_behind_the_same_service() -> None:
     ("given", "said"),
     [
         ({"image": None}, "api.image: a service needs one"),
+        ({"version": "2"}, "repository and version belong together"),
+        ({"version": "2", "repository": "api"}, "api.version: '2' has no effect with image"),
+        ({"image": None, "repository": "api", "version": "a b"}, "api.version: 'a b' is not a tag"),
+        ({"canary": {"weight": 5}}, "api.canary: give either image, or version"),
+        ({"canary": {"version": "2"}}, "api.canary.version: of which repository"),
         ({"image": "https://example.org/api"}, "api.image: 'https://example.org/api' is not a reference"),
         ({"replicas": 2, "autoscaling": {"min": 1, "max": 2, "cpu": 50}}, "api.replicas: 2 has no effect with autosc"),
         ({"autoscaling": {"min": 3, "max": 2, "cpu": 50}}, "min 3 and max 2 do not fit"),
