@@ -71,4 +71,6 @@ def _wrap(text: str, head: str, *, clip: bool = False) -> list[str]:
     lines = textwrap.wrap(
         flat, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
     ) or [head.rstrip()]
-    return lines[:1] if clip else lines
+    if clip and len(lines) > 1:
+        return [lines[0][: _WIDTH - 3] + "..."]
+    return lines
