@@ -68,7 +68,7 @@ v1 namespaces Namespace c ns status,finalize -
 v1 nodes Node c no status -
 v1 persistentvolumeclaims PersistentVolumeClaim n pvc status -
 v1 persistentvolumes PersistentVolume c pv status -
-v1 pods Pod n po status,binding,eviction,log,proxy all
+v1 pods Pod n po status,binding,eviction,exec,log,portforward,proxy all
 v1 podtemplates PodTemplate n - - -
 v1 replicationcontrollers ReplicationController n rc status,scale all
 v1 resourcequotas ResourceQuota n quota status -

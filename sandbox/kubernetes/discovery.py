@@ -15,7 +15,9 @@ _SUBRESOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "finalize": ("", "", "", ("update",)),
     "binding": ("Binding", "", "v1", ("create",)),
     "eviction": ("Eviction", "policy", "v1", ("create",)),
+    "exec": ("{}ExecOptions", "", "v1", ("create", "get")),
     "log": ("", "", "", ("get",)),
+    "portforward": ("{}PortForwardOptions", "", "v1", ("create", "get")),
     "proxy": ("{}ProxyOptions", "", "v1", ("create", "delete", "get", "patch", "update")),
     "token": ("TokenRequest", "authentication.k8s.io", "v1", ("create",)),
     "approval": ("", "", "", _WRITABLE),
@@ -94,7 +96,7 @@ def _subresource(resource: Resource, name: str) -> dict[str, Any]:
     }
     if group_name:
         entry["group"] = group_name
-    if group_version and name != "proxy":
+    if group_version and not kind.endswith("Options"):
         entry["version"] = group_version
     return entry
 

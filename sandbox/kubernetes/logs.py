@@ -26,7 +26,7 @@ class Logs:
 
     async def answer(self, request: web.BaseRequest, pod: Body) -> web.StreamResponse:
         """Text, to its present end or followed as long as the container runs."""
-        name = _container(pod, request.query)
+        name = _started(pod, request.query)
         if self.source is None:
             meta = pod["metadata"]
             where = f"https://{at(pod, 'spec.nodeName')}:{_KUBELET_PORT}/containerLogs"
@@ -65,8 +65,8 @@ class Logs:
         return response
 
 
-def _container(pod: Body, query: Mapping[str, str]) -> str:
-    """Which container is meant; 400 when that is not clear, or it has not started."""
+def container_of(pod: Body, query: Mapping[str, str]) -> str:
+    """Which container is meant; 400 when that is not clear."""
     name = pod["metadata"]["name"]
     named = [one["name"] for field in ("containers", "initContainers") for one in pod["spec"].get(field) or []]
     wanted = query.get("container", "")
@@ -77,6 +77,12 @@ def _container(pod: Body, query: Mapping[str, str]) -> str:
         wanted = pod["spec"]["containers"][0]["name"]
     if wanted not in named:
         raise bad_request(f"container {wanted} is not valid for pod {name}")
+    return str(wanted)
+
+
+def _started(pod: Body, query: Mapping[str, str]) -> str:
+    """The container that is meant; 400 when it has not started."""
+    wanted, name = container_of(pod, query), pod["metadata"]["name"]
     states = [
         one for field in ("containerStatuses", "initContainerStatuses") for one in at(pod, f"status.{field}") or []
     ]
@@ -85,4 +91,4 @@ def _container(pod: Body, query: Mapping[str, str]) -> str:
     if not pod["spec"].get("nodeName") or (reason and not at(state, "lastState.terminated")):
         text = f": {reason}" if reason else ""
         raise bad_request(f'container "{wanted}" in pod "{name}" is waiting to start{text}')
-    return str(wanted)
+    return wanted

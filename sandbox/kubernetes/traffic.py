@@ -46,7 +46,7 @@ def operation_of(info: RequestInfo) -> str:
 
 def is_write(info: RequestInfo, dry_run: bool) -> bool:
     """Whether a request may change the cluster: no dry run, question, token or request to a pod."""
-    asks = info.resource in _ASKING or info.subresource in ("token", "proxy")
+    asks = info.resource in _ASKING or info.subresource in ("token", "proxy", "exec", "portforward")
     return info.is_resource and info.verb in _CHANGING and not dry_run and not asks
 
 
