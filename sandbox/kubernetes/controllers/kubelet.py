@@ -180,8 +180,10 @@ class Kubelet(Controller):
         runner.volumes.remove()
 
     async def _stop_all(self) -> None:
-        for task in self._ending.values():
+        ending = list(self._ending.values())
+        for task in ending:
             task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
         await asyncio.gather(*(self._finish(uid, 1.0) for uid in list(self._runners)))
 
 
