@@ -50,7 +50,7 @@ def test_every_check_has_a_row_and_what_is_wrong_is_told_in_full() -> None:
     assert lines[1].startswith("  ok      nodes")
     assert lines[2].startswith("  FAILED  zones")
     assert lines[1].endswith("...")
-    assert sum(line.count("a reason") for line in lines[2:]) == 12
+    assert " ".join(lines[2:]).count("goes") == 12
     assert lines[-1] == "  1 of 2 checks passed"
     assert max(map(len, lines)) <= 100
 
