@@ -168,6 +168,15 @@ def test_nodes_follow_their_pool(managed: ManagedCluster, cluster: Running) -> N
     cluster.request("DELETE", f"{base}/spread")
 
 
+def test_a_node_that_goes_before_anybody_looked_at_it_goes_too(managed: ManagedCluster, cluster: Running) -> None:
+    """Pools may shrink faster than a controller follows them."""
+    one = _node("n1", labels={"pool": "b", "new": "yes"})
+    brief = [f"brief-{number}" for number in range(20)]
+    managed.set_nodes([one, *(_node(name) for name in brief)])
+    managed.set_nodes([one])
+    eventually(lambda: [body["metadata"]["name"] for body in cluster.get("/api/v1/nodes")["items"]] == ["n1"], 20)
+
+
 def test_an_upgrade_keeps_what_is_there(managed: ManagedCluster, cluster: Running) -> None:
     """The same objects, another version."""
     cluster.post("/api/v1/namespaces/default/configmaps", {"metadata": {"name": "kept"}, "data": {"a": "b"}})

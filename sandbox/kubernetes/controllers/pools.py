@@ -24,6 +24,7 @@ class NodePools(Controller):
     def __init__(self, client: Client, informers: Informers, nodes: Sequence[Body]) -> None:
         super().__init__(client, informers)
         self._wanted: dict[str, Body] = {}
+        self._named: set[str] = set()
         self._applied: dict[str, Body] = {}
         self._leaving: dict[str, float] = {}
         self._pods = informers.of("v1", "pods")
@@ -33,6 +34,8 @@ class NodePools(Controller):
     def want(self, nodes: Sequence[Body]) -> None:
         """The nodes that there are now."""
         before, self._wanted = self._wanted, {body["metadata"]["name"]: body for body in nodes}
+        # Here, not when it is looked at: a node may go before anybody has.
+        self._named.update(self._wanted)
         for name in {*before, *self._wanted}:
             if essence(before.get(name)) != essence(self._wanted.get(name)):
                 self.enqueue(("", name))
@@ -57,7 +60,7 @@ class NodePools(Controller):
                 if left is not None and at(found, "spec.unschedulable"):
                     found = await self.client.patch(self.path(found), {"spec": {"unschedulable": None}})
                 await self._update(found, wanted)
-        elif found is not None and name in self._applied:
+        elif found is not None and name in self._named:
             await self._leave(found)
         elif found is None:
             self._applied.pop(name, None)

@@ -90,11 +90,12 @@ class Controllers:
         """The nodes that there are now: new ones are registered, those gone are drained and deleted. Any thread."""
         self._wanted_nodes = list(nodes)
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._follow_nodes)
+            # Every step, not the last one alone: nodes that are gone again by now have been registered meanwhile.
+            self._loop.call_soon_threadsafe(self._follow_nodes, list(nodes))
 
-    def _follow_nodes(self) -> None:
+    def _follow_nodes(self, nodes: Sequence[Body]) -> None:
         if self._pools is not None:
-            self._pools.want(self._wanted_nodes)
+            self._pools.want(nodes)
 
     def log(self, uid: str, container: str) -> Path | None:
         """The file with what a container of a pod printed; None when it runs in name only or not here."""
