@@ -25,13 +25,20 @@ PLAY := ansible-playbook -i inventories/sandbox -e platform_report_dir=$(REPORTS
 GATES := format types imports yaml docs changelog lint-ansible sanity importer artefact
 
 ##@ The platform on the sandbox
-.PHONY: rollout plan destroy
-rollout: sandbox-up $(LINK) ## Start the sandbox and roll the three sites out
+.PHONY: rollout plan verify load destroy
+rollout: sandbox-up $(LINK) ## Start the sandbox, roll the three sites out, and prove that they answer
 	@$(PLAY) playbooks/site.yml $(ARGS)
+	@$(PLAY) playbooks/verify.yml
 	@python tools/standing.py $(REPORTS)
 
 plan: sandbox-up $(LINK) ## Say what a rollout would change, and change nothing
 	@$(PLAY) playbooks/plan.yml $(ARGS)
+
+verify: sandbox-up $(LINK) ## Ask every cluster and every application whether all is well
+	@$(PLAY) playbooks/verify.yml $(ARGS)
+
+load: sandbox-up $(LINK) $(VENV)/.develop ## Send the applications a bounded load, and measure
+	@$(PLAY) playbooks/load.yml $(ARGS)
 
 destroy: sandbox-up $(LINK) ## Remove the three sites; the sandbox stays up
 	@$(PLAY) playbooks/destroy.yml -e confirm=$(PLATFORM) $(ARGS)
