@@ -93,6 +93,13 @@ class Run(Waits):
 
 
 @dataclass(frozen=True)
+class Going:
+    """Module options of `site` and `cluster` for a cluster that goes."""
+
+    allow_unreachable_cluster: bool = False
+
+
+@dataclass(frozen=True)
 class Selection:
     """Module options of `site` and `site_info` that say what a call is about."""
 
@@ -137,6 +144,8 @@ def arguments(module: str) -> dict[str, dict[str, Any]]:
         spec["retry_timeout"] = argument_spec(Run)["retry_timeout"]
     else:
         spec |= argument_spec(Run)
+    if module in ("site", "cluster"):
+        spec |= argument_spec(Going)
     if module in ("site", "site_info"):
         spec |= argument_spec(Selection)
     if module == "site":
@@ -239,7 +248,12 @@ def _options(module: str, params: Mapping[str, Any], check: bool) -> Options:
         return Options(check=True, tolerant=True, find_orphans=whole, retry_timeout=params["retry_timeout"])
     run = build(Run, params)
     chosen = {item.name: getattr(run, item.name) for item in fields(run) if item.name != "progress_file"}
-    return Options(check=check, find_orphans=bool(params.get("find_orphans")), **chosen)
+    return Options(
+        check=check,
+        find_orphans=bool(params.get("find_orphans")),
+        allow_unreachable_cluster=bool(params.get("allow_unreachable_cluster")),
+        **chosen,
+    )
 
 
 def _survey(report: Report) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from ._engine.capability import Built, Driver
 from ._engine.clock import Clock, SystemClock
 from ._engine.graph import Graph
 from ._engine.report import Report
+from ._engine.resource import Resource
 from ._engine.retry import retry_call
 from ._engine.settings import Notify, Settings
 from ._spec.arguments import as_dict
@@ -46,7 +47,8 @@ class Wanted:
 @dataclass(frozen=True)
 class Options:
     """How the run behaves; the same names as the module options. Times are seconds. tolerant: as in Settings; reapply:
-    as in the drivers' `database`."""
+    as in the drivers' `database`. allow_unreachable_cluster: a cluster that goes may leave behind what Kubernetes made,
+    where it cannot be asked for it."""
 
     state: Literal["present", "absent"] = "present"
     check: bool = False
@@ -58,6 +60,7 @@ class Options:
     find_orphans: bool = False
     tolerant: bool = False
     reapply: bool = False
+    allow_unreachable_cluster: bool = False
 
 
 def execute(
@@ -87,7 +90,9 @@ def carry_out(
     specs = _resolved(wanted)
     driver = driver or driver_for(site, clock)
     built = _build(driver, wanted, specs, options)
-    graph = Graph(resource for part in built.values() for resource in part.resources)
+    graph = Graph(
+        [*(each for part in built.values() for each in part.resources), *_inside(driver, wanted, built, options, clock)]
+    )
     check(retry_call(driver.verify, clock, timeout=options.retry_timeout))
     settings = settings_of(site, options)
     prepared = clock.now() - begun
@@ -106,8 +111,9 @@ def carry_out(
         if network is not None and not network.existing:
             report.outputs["network"]["addresses"] = network.allocate(site).as_dict()
     report.outputs["resolved"] = {name: as_dict(spec) for name, spec in specs.items() if name in built}
-    if options.find_orphans and not report.failed:
-        known = _known(graph, options)
+    # Where a cluster was left unasked, what it left behind may be what keeps the rest from going.
+    if options.find_orphans and (not report.failed or options.allow_unreachable_cluster):
+        known = _known(graph, options, report)
         found = retry_call(lambda: driver.orphans(known), clock, timeout=options.retry_timeout)
         report.orphans = [each for each in found if "kept" not in each]
         report.kept = [each for each in found if "kept" in each]
@@ -171,9 +177,22 @@ def _build(driver: Driver, wanted: Wanted, specs: dict[str, Any], options: Optio
     return built
 
 
-def _known(graph: Graph, options: Options) -> set[str]:
+def _inside(driver: Driver, wanted: Wanted, built: dict[str, Built], options: Options, clock: Clock) -> list[Resource]:
+    """What Kubernetes has made in the account goes before the cluster that made it, while the cluster still has all
+    that it needs to take it away: nodes, add-ons, identities, the network."""
+    cluster = built["cluster"].exports.get("cluster") if "cluster" in built else None
+    if options.state != "absent" or cluster is None or wanted.cluster is None or "cluster" in wanted.refers:
+        return []
+    from ._kubernetes.leftovers import CloudObjects
+
+    needs = [each for name in ("network", "cluster") for each in built[name].resources]
+    return [CloudObjects(cluster, driver.access(), clock, needs, unreachable=options.allow_unreachable_cluster)]
+
+
+def _known(graph: Graph, options: Options, report: Report) -> set[str]:
     """Ids that are no orphans: what the specification holds and the run has left in place."""
-    if options.state == "absent" and not options.check:
+    if options.state == "absent" and not options.check and not report.failed:
         return set()
+    # Of a run that failed: what it did not get to delete.
     found: set[Any] = {resource.outputs.get("id") for resource in graph.resources.values() if resource.present}
     return {str(identity) for identity in found if identity}

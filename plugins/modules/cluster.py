@@ -26,6 +26,14 @@ options:
     required: true
   cluster:
     required: true
+  allow_unreachable_cluster:
+    description:
+      - With O(state=absent), load balancers and disks that Kubernetes made in the account are deleted before the
+        cluster. When its API server cannot be reached, or does not let these credentials in, the call fails before
+        anything is touched.
+      - V(true) goes on all the same and leaves them behind. M(multicloud.platform.site_info) names them.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""

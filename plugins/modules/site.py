@@ -39,6 +39,15 @@ options:
     type: list
     elements: str
     choices: [network, secret_store, cluster, database, cache, registry, object_store]
+  allow_unreachable_cluster:
+    description:
+      - With O(state=absent), load balancers and disks that Kubernetes made in the account are deleted before the
+        cluster. When its API server cannot be reached, or does not let these credentials in, the call fails before
+        anything is touched.
+      - V(true) goes on all the same and leaves them behind. O(find_orphans=true) names them, also when what they
+        stand in cannot be deleted for that reason.
+    type: bool
+    default: false
   find_orphans:
     description:
       - Also look for objects with this site's ownership tags that the specification does not hold, see RV(orphans).
@@ -193,7 +202,8 @@ orphans:
   description:
     - Objects with this site's ownership tags that the specification does not hold.
     - Each has C(kind), C(id) and C(name).
-    - Null when they were not looked for, without O(find_orphans=true) and when the run failed.
+    - Null when they were not looked for, without O(find_orphans=true) and when the run failed, unless
+      O(allow_unreachable_cluster=true).
   returned: always
   type: list
   elements: dict
