@@ -1,7 +1,7 @@
 """Connections into pods over WebSockets: exec, and port-forward to a pod's address.
 
-``v5.channel.k8s.io`` and ``v4.channel.k8s.io``: the first byte of a message is its channel. SPDY without WebSocket,
-which clients used before, is refused.
+``v5.channel.k8s.io`` and ``v4.channel.k8s.io``: the first byte of a message is its channel; kubectl forwards ports
+through ``spdy``. SPDY without WebSocket, which clients used before, is refused.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 from ..engines.tools import setpriv
+from . import spdy
 from .errors import ApiError, bad_request
 from .kinds.base import at
 from .logs import container_of
@@ -187,6 +188,8 @@ async def _forward(request: web.BaseRequest, pod: Body) -> web.StreamResponse:
     if at(pod, "status.phase") != "Running" or not ip:
         phase = at(pod, "status.phase") or "Unknown"
         raise bad_request(f"unable to forward port because pod is not running. Current status={phase}")
+    if spdy.PROTOCOL in request.headers.get("Sec-WebSocket-Protocol", ""):
+        return await _tunnel(request, pod, ip)
     numbers = [one for text in request.query.getall("ports", []) for one in text.split(",")]
     if not numbers or not all(one.isdigit() and 0 < int(one) < 65536 for one in numbers):
         raise bad_request(_NEEDED if not numbers else f'unable to parse "{",".join(numbers)}" as ports')
@@ -215,6 +218,20 @@ async def _forward(request: web.BaseRequest, pod: Body) -> web.StreamResponse:
             task.cancel()
         for writer in writers.values():
             writer.close()
+    return socket
+
+
+async def _tunnel(request: web.BaseRequest, pod: Body, ip: str) -> web.StreamResponse:
+    """As kubectl does it: any number of connections in one."""
+    socket = await accepted(request, (spdy.PROTOCOL,))
+    tunnel = spdy.Tunnel(
+        socket.send_bytes,
+        lambda port: asyncio.open_connection(ip, port),
+        lambda port, problem: unreachable(port, pod, problem),
+    )
+    with contextlib.suppress(ConnectionError):
+        await tunnel.run(messages(socket))
+    await socket.close()
     return socket
 
 

@@ -96,6 +96,11 @@ class Running:
 
     def kubectl(self, *arguments: str, data: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run kubectl as the admin."""
+        command = self.kubectl_command(*arguments)
+        return subprocess.run(command, input=data, capture_output=True, text=True, check=check, timeout=60)
+
+    def kubectl_command(self, *arguments: str) -> list[str]:
+        """What runs kubectl as the admin."""
         config = self.directory / "kubeconfig"
         cluster = {"server": self.server.url, "certificate-authority": str(self.server.ca_file)}
         text = {
@@ -107,10 +112,8 @@ class Running:
             "current-context": "x",
         }
         config.write_text(json.dumps(text))
-        command = [KUBECTL or "kubectl", "--kubeconfig", str(config), "--cache-dir", str(self.directory / "cache")]
-        return subprocess.run(
-            [*command, *arguments], input=data, capture_output=True, text=True, check=check, timeout=60
-        )
+        options = ["--kubeconfig", str(config), "--cache-dir", str(self.directory / "cache")]
+        return [KUBECTL or "kubectl", *options, *arguments]
 
 
 def _answer(code: int, response: Any) -> Answer:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 from kubernetes import client
@@ -14,6 +18,7 @@ from sandbox.kubernetes.controllers import Controllers, ImageTable, Program, nod
 from tests.sandbox.kubernetes_support import KUBECTL, Running, eventually, running
 
 _SERVE = Program(("python", "-m", "http.server"), ("$(PORT)", "--bind", "$(HOST)"))
+_LARGE = b"hello" * 40_000
 _PODS = "/api/v1/namespaces/default/pods"
 
 
@@ -24,7 +29,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         server = started.server
         started.post("/api/v1/nodes", node("node-a", "1.34.2"))
         logs, served = tmp_path_factory.mktemp("pods"), tmp_path_factory.mktemp("served")
-        (served / "hello.txt").write_text("hello")
+        (served / "hello.txt").write_bytes(_LARGE)
         images = ImageTable({"*/server:*": Program(_SERVE.entrypoint, _SERVE.arguments, directory=served)})
         with Controllers(server.url, server.ca_file, server.token, logs, images):
             eventually(lambda: started.request("GET", "/api/v1/namespaces/default/serviceaccounts/default").code == 200)
@@ -96,7 +101,7 @@ def test_a_port_of_a_pod(cluster: Running) -> None:
     while part := connection.recv(4096):
         data += part
     connection.close()
-    assert data.endswith(b"\r\n\r\nhello")
+    assert data.endswith(b"\r\n\r\n" + _LARGE)
     assert "connection refused" in eventually(lambda: forwarded.error(1))
 
 
@@ -106,3 +111,25 @@ def test_by_kubectl(cluster: Running) -> None:
     assert cluster.kubectl("exec", "server", "--", "sh", "-c", "echo $WHO").stdout == "server\n"
     assert cluster.kubectl("exec", "-i", "server", "--", "cat", data="typed in").stdout == "typed in"
     assert cluster.kubectl("exec", "server", "--", "sh", "-c", "exit 3", check=False).returncode == 3
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
+def test_a_port_by_kubectl(cluster: Running) -> None:
+    """``kubectl port-forward``: several connections at once; what is larger than a frame; a port without anybody."""
+    command = cluster.kubectl_command("port-forward", "pod/server", ":8080", ":1")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as forwarding:
+        try:
+            assert forwarding.stdout is not None
+            lines = [forwarding.stdout.readline() for _ in range(4)]
+            local = {line.split(" -> ")[1].strip(): line.split()[2] for line in lines if "127.0.0.1" in line}
+
+            def read(port: str) -> bytes:
+                with urllib.request.urlopen(f"http://{local[port]}/hello.txt", timeout=10) as answer:
+                    return bytes(answer.read())
+
+            with ThreadPoolExecutor(4) as pool:
+                assert set(pool.map(read, ["8080"] * 8)) == {_LARGE}
+            with pytest.raises((ConnectionError, URLError)):
+                read("1")
+        finally:
+            forwarding.terminate()
