@@ -342,7 +342,10 @@ def test_what_a_deleted_cluster_leaves_behind(site: Site) -> None:
     site.account.wait(lambda: not eks.list_clusters()["clusters"])
     with pytest.raises(Exception, match="refused"):
         site.core().list_namespace(_request_timeout=5)
-    assert _volumes(site)
+    owned = [{"Key": "kubernetes.io/cluster/demo", "Values": ["owned"]}]
+    listed = site.account.client("resourcegroupstaggingapi").get_resources(TagFilters=owned)["ResourceTagMappingList"]
+    kinds = sorted(one["ResourceARN"].split(":")[5].split("/")[0] for one in listed)
+    assert kinds == ["loadbalancer", "security-group", "volume"]
     (made,) = elb.describe_load_balancers()["LoadBalancerDescriptions"]
     with pytest.raises(ClientError) as error:
         ec2.delete_subnet(SubnetId=site.subnets[0])

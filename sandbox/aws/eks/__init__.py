@@ -9,7 +9,7 @@ from ..wire import Call
 from ..world import World
 from .access import Access
 from .addons import Addons
-from .balancers import Balancers, Leftovers
+from .balancers import Followers
 from .checks import Checks
 from .clusters import Clusters
 from .footprint import Footprint
@@ -44,7 +44,7 @@ class Eks:
             Access(self.store, checks),
             identities,
             Tags(self.store),
-            Leftovers(Balancers(world)),
+            Followers(world),
         )
 
     def register(self, hooks: Hooks) -> None:

@@ -212,13 +212,14 @@ class Balancers:
         if nodes is not None:
             nodes.ingress_rules = [rule for rule in nodes.ingress_rules if rule.source_group.get("GroupId") != group.id]
         groups.pop(group.id, None)
+        ec2.tags.pop(group.id, None)
 
 
-class Leftovers:
+class Followers:
     """Interfaces of a balancer go with it, whoever deletes it; its security group stays."""
 
-    def __init__(self, balancers: Balancers) -> None:
-        self._balancers = balancers
+    def __init__(self, world: World) -> None:
+        self._balancers = Balancers(world)
 
     def register(self, hooks: Hooks) -> None:
         """Tell which operations are followed."""

@@ -67,10 +67,12 @@ class Disks:
 
     def remove(self, cluster: Cluster, handle: str) -> None:
         """Delete a volume; one that is gone already is fine."""
+        ec2 = self._world.ec2(cluster.region)
         try:
-            self._world.ec2(cluster.region).delete_volume(handle)
+            ec2.delete_volume(handle)
         except InvalidVolumeIdError:
             return
+        ec2.tags.pop(handle, None)
 
     def _zone(self, cluster: Cluster, node: str) -> str:
         found = zone_of(self._world, cluster, node)
