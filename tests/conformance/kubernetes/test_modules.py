@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sandbox.kubernetes_support import ADMIN, deployment, running
+from tests.sandbox.kubernetes_support import ADMIN, Running, deployment
 
 pytestmark = [
     pytest.mark.slow,
@@ -24,68 +25,57 @@ _MAP: dict[str, Any] = {
     "data": {"a": "1"},
 }
 _CHANGED = {**_MAP, "data": {"a": "2"}}
-_SCALE = {"kind": "Deployment", "name": "web", "namespace": "modules", "replicas": 3, "wait": False}
+_WEB = {"definition": deployment(), "namespace": "modules"}
+_WAIT = {"wait": True, "wait_sleep": 1, "wait_timeout": 20}
+_SCALE = {"kind": "Deployment", "name": "web", "namespace": "modules", "replicas": 3, **_WAIT}
+_FORCED = {"field_manager": "m", "force_conflicts": True}
 # Name of the task, module, arguments, whether it has to change something.
 _TASKS: list[tuple[str, str, dict[str, Any], bool]] = [
     ("namespace", "k8s", {"kind": "Namespace", "name": "modules"}, True),
     ("create", "k8s", {"definition": _MAP, "validate": {"fail_on_error": True, "strict": True}}, True),
-    ("again", "k8s", {"definition": _MAP}, False),
-    ("patch", "k8s", {"definition": _CHANGED}, True),
-    (
-        "client-side",
-        "k8s",
-        {"definition": {**_MAP, "metadata": {**_MAP["metadata"], "name": "b"}}, "apply": True},
-        True,
-    ),
-    (
-        "apply",
-        "k8s",
-        {"definition": _MAP, "server_side_apply": {"field_manager": "m", "force_conflicts": True}, "apply": True},
-        True,
-    ),
-    ("apply again", "k8s", {"definition": _MAP, "server_side_apply": {"field_manager": "m"}, "apply": True}, False),
-    ("deployment", "k8s", {"definition": deployment(), "namespace": "modules"}, True),
-    ("deployment again", "k8s", {"definition": deployment(), "namespace": "modules"}, False),
+    ("apply", "k8s", {"definition": _CHANGED, "server_side_apply": _FORCED, "apply": True}, True),
+    ("apply again", "k8s", {"definition": _CHANGED, "server_side_apply": {"field_manager": "m"}, "apply": True}, False),
+    ("deployment", "k8s", {**_WEB, **_WAIT}, True),
     ("scale", "k8s_scale", _SCALE, True),
     ("info", "k8s_info", {"kind": "Deployment", "api_version": "apps/v1", "namespace": "modules"}, False),
+    ("log", "k8s_log", {"kind": "Deployment", "api_version": "apps/v1", "name": "web", "namespace": "modules"}, False),
     ("remove", "k8s", {"kind": "Namespace", "name": "modules", "state": "absent", "wait": True}, True),
-    ("removed", "k8s", {"kind": "Namespace", "name": "modules", "state": "absent"}, False),
 ]
 
 
-def test_modules() -> None:
-    """Create, change, apply, scale, inform, remove: changed exactly when something was."""
-    with running() as cluster:
-        auth = {"host": cluster.server.url, "ca_cert": str(cluster.server.ca_file), "api_key": ADMIN}
-        tasks = [{"name": name, f"kubernetes.core.{module}": arguments} for name, module, arguments, _ in _TASKS]
-        play = {
-            "hosts": "localhost",
-            "connection": "local",
-            "gather_facts": False,
-            "vars": {"ansible_python_interpreter": sys.executable},
-            "module_defaults": {"group/kubernetes.core.k8s": auth},
-            "tasks": tasks,
-        }
-        book = cluster.directory / "play.yml"
-        book.write_text(json.dumps([play]))
-        environment = {
-            **os.environ,
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_DEPRECATION_WARNINGS": "false",
-        }
-        done = subprocess.run(
-            ["ansible-playbook", "-i", "localhost,", str(book)],
-            env=environment,
-            cwd=cluster.directory,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+def test_modules(site: Running, tmp_path: Path) -> None:
+    """Create, change, apply, wait, scale, inform, remove: changed exactly when something was."""
+    auth = {"host": site.server.url, "ca_cert": str(site.server.ca_file), "api_key": ADMIN}
+    tasks = [{"name": name, f"kubernetes.core.{module}": arguments} for name, module, arguments, _ in _TASKS]
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": sys.executable},
+        "module_defaults": {"group/kubernetes.core.k8s": auth},
+        "tasks": tasks,
+    }
+    book = tmp_path / "play.yml"
+    book.write_text(json.dumps([play]))
+    environment = {
+        **os.environ,
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_DEPRECATION_WARNINGS": "false",
+    }
+    done = subprocess.run(
+        ["ansible-playbook", "-i", "localhost,", str(book)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     report = json.loads(done.stdout[done.stdout.index("{") :])
     results = {one["task"]["name"]: one["hosts"]["localhost"] for one in report["plays"][0]["tasks"]}
     failed = {name: one.get("msg") for name, one in results.items() if one.get("failed")}
     assert failed == {}
     assert {name: one["changed"] for name, one in results.items()} == {name: last for name, _, _, last in _TASKS}
-    assert results["info"]["resources"][0]["spec"]["replicas"] == 3
+    shown = results["info"]["resources"][0]
+    assert (shown["spec"]["replicas"], shown["status"]["readyReplicas"]) == (3, 3)
