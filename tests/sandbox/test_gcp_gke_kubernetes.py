@@ -262,8 +262,10 @@ def test_a_load_balancer_is_made_of_the_projects_objects(inside: Inside) -> None
     shown = eventually(lambda: core.read_namespaced_service("web", "default").status.load_balancer.ingress)
     assert rule["IPAddress"] == shown[0].ip
     assert rule["portRange"] == "80-80"
-    pool = inside.compute(f"regions/{REGION}/targetPools")[name]
-    assert len(pool["instances"]) == 3
+    assert len(inside.compute(f"regions/{REGION}/targetPools")[name]["instances"]) == 3
+    inside.project.gke("POST", "/main/nodePools/system:setSize", {"nodeCount": 2})
+    assert len(inside.compute(f"regions/{REGION}/targetPools")[name]["instances"]) == 6
+    inside.project.gke("POST", "/main/nodePools/system:setSize", {"nodeCount": 1})
     firewall = inside.compute("global/firewalls")[f"k8s-fw-{name}"]
     assert firewall["allowed"] == [{"IPProtocol": "tcp", "ports": ["80"]}]
     # The rule for the load balancer keeps the network, whoever deletes it.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 _T = TypeVar("_T")
+_PATIENCE = 60.0  # seconds that a controller waits for the emulator
 _DEFAULT = "storageclass.kubernetes.io/is-default-class"
 _DISKS = "pd.csi.storage.gke.io"
 
@@ -96,11 +97,13 @@ class Clusters:
             pools = tuple((pool["name"], pool["status"], pool["etag"]) for pool in data["nodePools"])
             seen = (data["status"], data["currentMasterVersion"], pools)
             if self._seen.get(key) != seen:
-                from .machines import nodes_of
+                from . import machines, objects
 
                 self._seen[key] = seen
+                nodes = machines.nodes_of(data)
                 managed.set_version(data["currentMasterVersion"])
-                managed.set_nodes(nodes_of(data))
+                managed.set_nodes(nodes)
+                objects.follow_nodes(self._state(), data, nodes)
 
     def close(self, key: str) -> None:
         """End the Kubernetes of a cluster that is gone."""
@@ -168,4 +171,4 @@ class CloudObjects:
         async def run() -> _T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(_PATIENCE)

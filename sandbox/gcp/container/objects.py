@@ -13,8 +13,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ...kubernetes.controllers.claims import driver_of
-from ...kubernetes.controllers.cloud import DriverMissing
 from ...kubernetes.quantities import parse
 from .. import quotas
 from ..catalog import region_of
@@ -76,8 +74,20 @@ def remove_balancer(state: State, cluster: Data, service: Body, keep: set[str] |
                 state.compute.pop(path, None)
 
 
+def follow_nodes(state: State, cluster: Data, nodes: list[Body]) -> None:
+    """The nodes have changed: so do the members of the cluster's target pools."""
+    for path, record in state.compute.items():
+        if "/targetPools/" in path:
+            opening = state.compute.get(f"projects/{PROJECT}/global/firewalls/k8s-fw-{record.data['name']}")
+            if opening is not None and _node_tag(cluster) in opening.data["targetTags"]:
+                record.data["instances"] = _instances(nodes)
+
+
 def make_disk(state: State, cluster: Data, zone: str, claim: Body) -> str:
     """A disk for a claim, as its class says; returns its CSI handle. DriverMissing for classes of other drivers."""
+    from ...kubernetes.controllers.claims import driver_of
+    from ...kubernetes.controllers.cloud import DriverMissing
+
     meta, spec, storage_class = claim["metadata"], claim["spec"], claim["storageClass"]
     if driver_of(storage_class) != "pd.csi.storage.gke.io":
         raise DriverMissing
@@ -146,7 +156,7 @@ def _external_parts(cluster: Data, nodes: list[Body], service: Body) -> Iterator
     opening = f"k8s-{name}-http-hc" if own else f"{check}-http-hc"
     yield _firewall(cluster, opening, "", [{"IPProtocol": "tcp", "ports": [str(port)]}], _CHECKERS)
     pool: Data = {"name": name, "description": description, "sessionAffinity": _affinity(spec)}
-    pool["instances"] = [_instance(body["spec"]["providerID"]) for body in nodes]
+    pool["instances"] = _instances(nodes)
     pool["healthChecks"] = [link(f"{everywhere}/httpHealthChecks/{check}")]
     yield balancing.POOLS, f"{local}/targetPools/{name}", pool
     notes = service["metadata"].get("annotations") or {}
@@ -178,10 +188,15 @@ def _internal_parts(cluster: Data, service: Body) -> Iterator[Wanted]:
     yield _firewall(cluster, name, description, _allowed(ports), _sources(service["spec"]))
 
 
-def _instance(provider_id: str) -> str:
-    """The machine of a node; ``gce://project/zone/name``."""
-    project, zone, name = provider_id.removeprefix("gce://").split("/")
-    return link(f"projects/{project}/zones/{zone}/instances/{name}")
+def _instances(nodes: list[Body]) -> list[str]:
+    """The machines of nodes, whose providerID is ``gce://project/zone/name``."""
+    found = [body["spec"]["providerID"].removeprefix("gce://").split("/") for body in nodes]
+    return [link(f"projects/{project}/zones/{zone}/instances/{name}") for project, zone, name in found]
+
+
+def _node_tag(cluster: Data) -> str:
+    """The network tag of all nodes."""
+    return f"gke-{cluster['name']}-{cluster['id'][:8]}-node"
 
 
 def _rule(name: str, address: str, ports: list[Body], description: str) -> Data:
@@ -201,7 +216,7 @@ def _firewall(cluster: Data, name: str, text: str, allowed: list[Data], sources:
         "network": link(cluster["networkConfig"]["network"]),
         "priority": 1000,
         "sourceRanges": sources,
-        "targetTags": [f"gke-{cluster['name']}-{cluster['id'][:8]}-node"],
+        "targetTags": [_node_tag(cluster)],
         "allowed": allowed,
         "direction": "INGRESS",
         "disabled": False,

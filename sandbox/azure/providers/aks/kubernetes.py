@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 _T = TypeVar("_T")
+_PATIENCE = 60.0  # seconds that a controller waits for the emulator
 _DEFAULT = "storageclass.kubernetes.io/is-default-class"
 _DISK, _FILE = "disk.csi.azure.com", "file.csi.azure.com"
 
@@ -147,4 +148,4 @@ class CloudObjects:
                 raise LookupError(f"the cluster {self._id} is gone")
             return work(cluster)
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(_PATIENCE)
