@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -122,6 +123,15 @@ def scaling(directory: Path, counts: tuple[int, ...]) -> dict[str, Any]:
     return result
 
 
+def clusters(directory: Path) -> dict[str, Any]:
+    """(k) An embedded cluster: start, memory, lists and applies, in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.clusters"]
+    variables = {**os.environ, "TMPDIR": str(directory)}
+    done = subprocess.run(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, check=True)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
 def show(title: str, rows: dict[str, Any]) -> None:
     print(f"\n{title}\n{'-' * len(title)}")
     for name, row in rows.items():
@@ -133,7 +143,7 @@ def show(title: str, rows: dict[str, Any]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="abcd", help="letters of the benchmarks to run")
+    parser.add_argument("--only", default="abcdk", help="letters of the benchmarks to run")
     parser.add_argument("--sites", default="1,3,10,30", help="site counts of benchmark d")
     chosen = parser.parse_args()
     counts = tuple(int(count) for count in chosen.sites.split(","))
@@ -142,6 +152,7 @@ def main() -> int:
         "b": ("(b) three sites, nothing to do", unchanged),
         "c": ("(c) first rollout, real durations scaled, against its critical path", realistic),
         "d": ("(d) more sites", lambda directory: scaling(directory, counts)),
+        "k": ("(k) an embedded Kubernetes cluster: start, lists, applies", clusters),
     }
     target = ROOT / "build" / "bench.json"
     target.parent.mkdir(exist_ok=True)
