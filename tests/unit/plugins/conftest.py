@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.common import warnings as ansible_warnings
 from ansible.module_utils.testing import patch_module_args
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
@@ -65,6 +66,7 @@ def call(collection: str, fake_cloud: Path, capsys: pytest.CaptureFixture[str]) 
 
     def run(name: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
         module = importlib.import_module(f"{collection}.modules.{name}")
+        ansible_warnings._global_warnings.clear()  # a module's process has none of those before it
         capsys.readouterr()
         with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             module.main()
