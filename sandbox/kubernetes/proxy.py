@@ -48,6 +48,7 @@ _NOT_ANSWERED = (
     "upgrade",
 )
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10)
+_IDLE_SECONDS = 2.0  # less than servers keep a connection: a POST on one that is just closing cannot be repeated
 _CHUNK = 64 * 1024
 _OWN_PARTS = len(["", "api", "v1", "namespaces", "NAMESPACE", "services", "ID", "proxy"])
 
@@ -80,7 +81,7 @@ class Proxy:
 
     async def _forward(self, request: web.BaseRequest, url: str, prefix: str) -> web.StreamResponse:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, ssl=False)
+            connector = aiohttp.TCPConnector(limit=0, ssl=False, keepalive_timeout=_IDLE_SECONDS)
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=_TIMEOUT, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
             )
