@@ -16,13 +16,13 @@ _NAME = 40
 
 
 def checks(details: Mapping[str, Any]) -> list[str]:
-    """One row per check; what is wrong is told in full."""
+    """One row per check."""
     rows = details["checks"] or []
     width = min(_NAME, max((len(row["check"]) for row in rows), default=0))
     lines: list[str] = []
     for row in rows:
         head = f"  {'ok' if row['ok'] else 'FAILED':<6}  {row['check']:<{width}}  {duration(row['seconds']):>6}  "
-        lines += _wrap(row["detail"], head, clip=row["ok"])
+        lines += _wrap(row["detail"], head)
     return lines
 
 
@@ -66,11 +66,7 @@ def summary_of_checks(report: Mapping[str, Any]) -> str:
 TABLES = {"verify": checks, "load": loads}
 
 
-def _wrap(text: str, head: str, *, clip: bool = False) -> list[str]:
-    flat = " ".join(text.split())
-    lines = textwrap.wrap(
-        flat, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
-    ) or [head.rstrip()]
-    if clip and len(lines) > 1:
-        return [lines[0][: _WIDTH - 3] + "..."]
-    return lines
+def _wrap(text: str, head: str) -> list[str]:
+    flat, rest = " ".join(text.split()), " " * len(head)
+    wrapped = textwrap.wrap(flat, _WIDTH, initial_indent=head, subsequent_indent=rest, break_on_hyphens=False)
+    return wrapped or [head.rstrip()]

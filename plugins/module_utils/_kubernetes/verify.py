@@ -137,9 +137,8 @@ class Verifier:
             measured, trouble = asking.measure(lambda: self._sender.send(on, request), request, self._clock.now)
             self.findings.latencies.setdefault(target.name, {})[request.name] = {**measured, "through": on.through}
             slow = [*([trouble] if trouble else []), *asking.exceeded(measured, request.limits_ms)]
-            told = ", ".join(f"{key} {measured[key]:.1f} ms" for key in ("p50", "p90", "p99"))
-            by = "its address" if on.base else "the API server"
-            counted = f"{told} of {measured['samples']} through {by}"
+            told = ", ".join(f"{key} {measured[key]:.1f}" for key in ("p50", "p90", "p99"))
+            counted = f"{told} ms, {measured['samples']} by {on.through}"
             return [Finding(f"latency {name}", not slow, "; ".join(slow) or counted)]
 
         right = self._check(f"request {name}", ask)

@@ -105,7 +105,9 @@ def application(found: Body | None, target: Target, explain: Explain) -> Finding
     problem = unready(found, explain)
     if problem:
         return Finding(check, False, problem)
-    images = [str(each.get("image")) for each in found["spec"]["template"]["spec"].get("containers") or []]
+    images = [
+        str(each.get("image")).rpartition("/")[2] for each in found["spec"]["template"]["spec"].get("containers") or []
+    ]
     status = found.get("status") or {}
     ready = status.get("readyReplicas", status.get("numberReady", 0))
     return Finding(check, True, f"{ready} ready, {', '.join(images)}")

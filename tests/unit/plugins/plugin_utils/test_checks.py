@@ -48,9 +48,8 @@ def test_every_check_has_a_row_and_what_is_wrong_is_told_in_full() -> None:
     lines = told.splitlines()
     assert lines[0] == "aws-dev (aws): FAILED, 2.0s"
     assert lines[1].startswith("  ok      nodes")
-    assert lines[2].startswith("  FAILED  zones")
-    assert lines[1].endswith("...")
-    assert " ".join(lines[2:]).count("goes") == 12
+    wrong = next(index for index, line in enumerate(lines) if line.startswith("  FAILED  zones"))
+    assert " ".join(lines[1:wrong]).count("goes") == " ".join(lines[wrong:]).count("goes") == 12
     assert lines[-1] == "  1 of 2 checks passed"
     assert max(map(len, lines)) <= 100
 
