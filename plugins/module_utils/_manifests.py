@@ -66,7 +66,7 @@ def apply(
     check(retry_call(driver.verify, clock, timeout=options.retry_timeout))
     access = driver.access(spec.cluster_name)
     try:
-        retry_call(access.endpoint, clock, timeout=options.retry_timeout)
+        endpoint = retry_call(access.endpoint, clock, timeout=options.retry_timeout)
     except NotFound:
         # Where there is no cluster nothing is left in it, and what would be made in one can be told all the same.
         if options.state == "present" and not options.check:
@@ -74,7 +74,7 @@ def apply(
         report = _without_cluster(objects, spec, options)
     else:
         report = converge_set(
-            Client(access, clock),
+            Client(access, clock, endpoint=endpoint),
             settings_of(site, options),
             objects,
             SetOptions(

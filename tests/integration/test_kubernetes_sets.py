@@ -290,3 +290,21 @@ def test_secrets_are_masked_wherever_they_could_show(sets: Sets) -> None:
     assert "-secret" not in shown
     assert "c2Vjb25kLXNlY3JldA" not in shown
     assert not sets.run(sets.namespace(), {**secret, "stringData": {"k": "second-secret"}}).changed
+
+
+def test_a_namespace_that_is_going_is_waited_for_or_told(sets: Sets) -> None:
+    """Waited for where the set itself makes it anew; otherwise somebody else has to."""
+    held = sets.config("held")
+    held["metadata"] |= {"finalizers": ["example.org/cleanup"], "namespace": sets.space}
+    sets.run(sets.namespace(), sets.config("one", a="1"))
+    sets.client.apply(held)
+    sets.client.delete(Ref("v1", "Namespace", sets.space))
+    with pytest.raises(SpecError, match=r"because it is being terminated.*Wait until it is gone"):
+        sets.run({**sets.config("two"), "metadata": {"name": "two", "namespace": sets.space}}, prune=False)
+    waiting = sets.run(sets.namespace(), sets.config("one", a="1"), wait_timeout=0.5)
+    assert [entry.name for entry in waiting.failed] == [sets.space]
+    assert "Some content in the namespace has finalizers remaining" in waiting.summary()
+    sets.patch("held", {"metadata": {"finalizers": None}})
+    report = sets.run(sets.namespace(), sets.config("one", a="1"))
+    assert _actions(report) == {sets.space: Action.CREATE, "one": Action.CREATE}
+    assert sets.live("one")["data"] == {"a": "1"}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from .._engine.access import Access, Token
+from .._engine.access import Access, Endpoint, Token
 from .._engine.clock import Clock
 from .._engine.errors import AuthError
 from .discovery import Discovery
@@ -51,8 +51,12 @@ class Client:
     401. Every method raises errors of the engine's tree, as `errors.map_answer` has them.
     """
 
-    def __init__(self, access: Access, clock: Clock, *, read_timeout: float = _READ_SECONDS) -> None:
+    def __init__(
+        self, access: Access, clock: Clock, *, endpoint: Endpoint | None = None, read_timeout: float = _READ_SECONDS
+    ) -> None:
+        """endpoint: what the cloud has said already."""
         self.access = access
+        self._endpoint = endpoint
         self.clock = clock
         self._timeout = (_CONNECT_SECONDS, read_timeout)
         self._lock = threading.RLock()
@@ -241,7 +245,7 @@ class Client:
                 from kubernetes.client import ApiClient, Configuration
                 from kubernetes.dynamic import DynamicClient
 
-                endpoint = self.access.endpoint()
+                endpoint = self._endpoint or self.access.endpoint()
                 configuration = Configuration(host=endpoint.server.rstrip("/"))
                 configuration.retries = False
                 configuration.connection_pool_maxsize = 32

@@ -67,8 +67,13 @@ class NamespaceTerminating(Conflict):
 
 
 # field is immutable | may not change once set | updates to statefulset spec for fields other than ... are forbidden |
-# Forbidden: spec is immutable after creation except ... | may not be changed | once set
-_IMMUTABLE = re.compile(r"immutable|may not change once set|may not be changed|updates to .* are forbidden", re.I)
+# Forbidden: spec is immutable after creation except ... | may not be changed | cannot change roleRef | pod updates may
+# not change fields other than ...
+_IMMUTABLE = re.compile(
+    r"immutable|may not change once set|may not be changed|cannot change|updates to .* are forbidden"
+    r"|updates may not change",
+    re.I,
+)
 _UNKNOWN_FIELDS = re.compile(r'(unknown|duplicate) field "([^"]+)"')
 _UNTYPED = re.compile(r"\.?(\S+): field not declared in schema")
 _MANAGER = re.compile(r'conflict with "([^"]*)"')

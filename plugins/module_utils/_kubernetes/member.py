@@ -97,6 +97,7 @@ class Member(Resource):
         self._answer: Body | None = None  # of the last apply: what the object is now
         self._compared: tuple[Body, Plan] | None = None
         self._tried = False
+        self.leaving = False  # it is on its way out, and what is in it goes along
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -107,10 +108,13 @@ class Member(Resource):
         for other in (self.place, self.definition):
             if other is not None:
                 other.known("id")
+        if self._homeless:
+            return None
         body = self._look()
         if body is None:
             return None
         state = self._health(body)
+        self.leaving = state.status is Status.DELETING
         return Observed(
             values=body,
             outputs={"id": body["metadata"].get("uid", self.name), "addresses": self._addresses(body)},
@@ -120,6 +124,13 @@ class Member(Resource):
             recovery=state.recovery,
             raw=body,
         )
+
+    @property
+    def _homeless(self) -> bool:
+        """Whether its namespace is yet to be made, perhaps anew: then there is nothing that will stay."""
+        if self.place is None:
+            return False
+        return not self.place.outputs.get("id") or bool(getattr(self.place, "leaving", False))
 
     def _look(self) -> Body | None:
         answer, self._answer = self._answer, None
@@ -195,6 +206,9 @@ class Member(Resource):
                 would_be = self._apply(dry_run=True)
         except Invalid as error:
             return Plan(Action.UPDATE, tuple(self._fixed(error, live)))
+        if would_be["metadata"].get("resourceVersion") != live["metadata"].get("resourceVersion"):
+            # Somebody wrote in between, and that is none of our changes.
+            live = self.session.live(self.ref) or live
         found = [self._change(*each) for each in differences(bare_body(live), bare_body(would_be))]
         if not found:
             found = list(self._ownership_changes(live, would_be))
@@ -235,7 +249,7 @@ class Member(Resource):
         self._tried = True
         if self.definition is not None and not self.definition.outputs.get("id"):
             return
-        if self.place is not None and not self.place.outputs.get("id"):
+        if self._homeless:
             self._try_elsewhere()
             return
         with self._objections():
