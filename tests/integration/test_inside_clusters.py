@@ -132,7 +132,7 @@ class Unreachable:
         return getattr(self._driver, name)
 
     def access(self, cluster: str | None = None) -> Any:
-        access = self._driver.access(cluster)
+        access: Any = self._driver.access(cluster)
         endpoint = access.endpoint
         access.endpoint = lambda: dataclasses.replace(endpoint(), server="https://127.0.0.1:1")
         return access

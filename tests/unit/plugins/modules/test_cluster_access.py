@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ..conftest import params
+from .test_modules import _shape as shape
 
 SITE = {name: params()[name] for name in ("cloud", "region", "platform", "account")}
 KEYS = {"changed", "resources", "diff", "outputs", "orphans", "kept", "seconds", "site", "started", "invocation"}
@@ -126,3 +127,15 @@ def test_a_file_that_is_none_and_a_context_of_others(call: Any, path: Path) -> N
     path.write_text("contexts: [{name: aws-dev, context: {cluster: a, user: b}}]")
     assert "adopt: true" in call("cluster_access", SITE)["msg"]
     assert call("cluster_access", {**SITE, "adopt": True})["changed"]
+
+
+def test_documentation_describes_exactly_the_arguments_and_the_result(collection: str, call: Any, path: Path) -> None:
+    module = importlib.import_module(f"{collection}.modules.cluster_access")
+    described = yaml.safe_load(module.DOCUMENTATION)
+    options: dict[str, Any] = dict(described["options"])
+    for fragment in described["extends_documentation_fragment"]:
+        text = importlib.import_module(f"{collection}.doc_fragments.{fragment.rpartition('.')[2]}").ModuleDocFragment
+        options |= yaml.safe_load(text.DOCUMENTATION).get("options", {})
+    assert shape(options, "suboptions") == shape(module.arguments(), "options")
+    returned = yaml.safe_load(module.RETURN)
+    assert set(returned) - {"msg"} == set(call("cluster_access", SITE)) - {"changed", "invocation"}

@@ -114,7 +114,7 @@ def test_without_credentials_there_is_no_token(monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.usefixtures("made_up")
 def test_peoples_clients_get_tokens_by_the_aws_cli() -> None:
-    site = {"endpoints": {"default": "http://127.0.0.1:1"}, "ca_bundle": "/ca.pem"}
+    site: dict[str, Any] = {"endpoints": {"default": "http://127.0.0.1:1"}, "ca_bundle": "/ca.pem"}
     plugin = access(credentials=Credentials(source="profile", profile="work"), **site).exec_plugin()
     assert plugin["command"] == "aws"
     assert plugin["args"][:6] == ["--region", "eu-central-1", "eks", "get-token", "--cluster-name", "ml-aws-dev"]

@@ -22,7 +22,7 @@ NAME = {"endpoint": "gke-1.europe-west3.gke.goog", "allowExternalTraffic": True}
 
 def access(answer: dict[str, Any] | None = None, cluster: str | None = None) -> ClusterAccess:
     cloud = Cloud(Site("gcp", "europe-west3", "ml", "my-project"), SystemClock())
-    cloud.call = lambda *_: answer or {}  # type: ignore[method-assign, assignment]
+    cloud.call = lambda *_: answer or {}  # type: ignore[method-assign]
     return ClusterAccess(cloud, cluster)
 
 
