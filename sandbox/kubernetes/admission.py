@@ -12,6 +12,7 @@ from .kinds.base import at
 from .kinds.core import ROOT_CA
 from .metadata import generated_name
 from .options import WriteOptions
+from .pod_security import PodSecurity
 from .quantities import parse
 from .store import Body
 
@@ -31,7 +32,8 @@ class Admission:
         self._registry = registry
         self._authorizer = authorizer
         registry.mutating += [self.namespace, self.limits, self.service_account, self.priority, self.storage_class]
-        registry.validating += [self.escalation, self.limit_ranges, self.quota]
+        security = PodSecurity(registry.store)
+        registry.validating += [self.escalation, self.limit_ranges, security.admit, self.quota]
 
     def namespace(self, resource: Resource, body: Body, old: Body | None, options: WriteOptions) -> None:
         """Objects are created in namespaces that are there to stay."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from module_utils._engine.errors import InvalidRequest
 from module_utils._inside import Call, arguments
 from module_utils._kubernetes.objects import Body, Ref
 from module_utils._module import Outcome, ProgressFile, blank
@@ -157,6 +158,18 @@ def test_a_change_of_the_configuration_rolls(shop: Shop) -> None:
     assert not outcome.failed, outcome.result
     assert shop.told(outcome)["revision"] == 2
     assert len(shop.owned("ConfigMap")) == 2  # the former version can come back
+
+
+def test_pods_pass_the_level_restricted_and_others_do_not(shop: Shop) -> None:
+    outcome = shop.run()
+    assert not outcome.failed, outcome.result
+    assert not outcome.warnings
+    spec = {"containers": [{"name": "c", "image": "x", "securityContext": {"privileged": True}}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bad", "namespace": "ml-serving"}, "spec": spec}
+    with pytest.raises(
+        InvalidRequest, match=r'violates PodSecurity "restricted:v1.34": privileged \(container "c" must not'
+    ):
+        shop.client.apply(pod)
 
 
 @pytest.mark.parametrize(("tag", "said"), [("missing", "not found"), ("crash", "no model there")])
