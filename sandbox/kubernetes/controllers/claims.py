@@ -96,14 +96,15 @@ class Claims(Controller):
         if found["provisioner"] == _NO_PROVISIONER or at(claim, "spec.volumeName"):
             return
         if found.get("volumeBindingMode") == "WaitForFirstConsumer":
-            node = next(
-                (pod["spec"]["nodeName"] for pod in self._users(key_of(claim)) if pod["spec"].get("nodeName")), ""
-            )
+            # The scheduler's choice, or the node of a pod that was given one without the scheduler.
+            chosen = (claim["metadata"].get("annotations") or {}).get(SELECTED_NODE, "")
+            given = (pod["spec"].get("nodeName", "") for pod in self._users(key_of(claim)))
+            node = chosen or next(filter(None, given), "")
             if not node:
                 text = "waiting for first consumer to be created before binding"
                 await self._tell(claim, "Normal", "WaitForFirstConsumer", text)
                 return
-            if (claim["metadata"].get("annotations") or {}).get(SELECTED_NODE) != node:
+            if chosen != node:
                 claim = await self._change(claim, {"metadata": {"annotations": {SELECTED_NODE: node}}})
         await self._provision(claim, found)
 
