@@ -1,4 +1,4 @@
-"""Gives pods to nodes: selectors, affinity, taints, room; says why when no node fits."""
+"""Gives pods to nodes: selectors, affinity, taints, room, other pods; says why when no node fits."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from decimal import Decimal
 from ..kinds.base import at
 from ..quantities import parse
 from .base import Controller, Informers, is_active, now
+from .binding import VolumeBinding
 from .client import Body, Client, path_of
 from .informer import Key, key_of
+from .placement import Placement
 
 _UNTOLERATED = "node(s) had untolerated taint(s)"
 _RETRY_SECONDS = 1.0
@@ -24,6 +26,7 @@ class Scheduler(Controller):
         super().__init__(client, informers)
         self._nodes = informers.of("v1", "nodes")
         self._nodes.on_change(lambda body, before: self._retry())
+        self._volumes = VolumeBinding(client, informers, self._retry)
 
     async def reconcile(self, key: Key) -> None:
         pod = self.own.get(*key)
@@ -31,9 +34,16 @@ class Scheduler(Controller):
             return
         if pod["spec"].get("schedulingGates"):
             return
+        claims, kept_waiting = await self._volumes.claims(pod)
+        if kept_waiting:
+            await self._refused(pod, f"0/{len(self._nodes.objects)} nodes are available: {kept_waiting}.")
+            return
         fitting, reasons = [], Counter[str]()
-        for node in self._nodes.objects.values():
-            why = self._problem(pod, node)
+        nodes = list(self._nodes.objects.values())
+        eligible = [node for node in nodes if _selected(pod, node)]
+        placement = Placement(pod, nodes, eligible, list(self.own.objects.values()))
+        for node in nodes:
+            why = self._problem(pod, node) or placement.problem(node) or self._volumes.problem(claims, node, _term)
             if why:
                 reasons[why] += 1
             else:
@@ -42,8 +52,16 @@ class Scheduler(Controller):
             await self._unschedulable(pod, reasons)
             return
         loads = Counter(one["spec"].get("nodeName", "") for one in self.own.objects.values() if is_active(one))
-        chosen = min(fitting, key=lambda node: (loads[node["metadata"]["name"]], node["metadata"]["name"]))
-        name = chosen["metadata"]["name"]
+
+        asked = self._volumes.asked_for(claims)
+
+        def rank(node: Body) -> tuple[bool, int, int, str]:
+            name = node["metadata"]["name"]
+            return name != asked, placement.penalty(node) - _preferred(pod, node), loads[name], name
+
+        name = min(fitting, key=rank)["metadata"]["name"]
+        if not await self._volumes.ready(claims, name):
+            return
         target = {"apiVersion": "v1", "kind": "Node", "name": name}
         binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": key[1]}, "target": target}
         await self.client.create(path_of("v1", "pods", *key, "binding"), binding)
@@ -84,8 +102,11 @@ class Scheduler(Controller):
 
     async def _unschedulable(self, pod: Body, reasons: Counter[str]) -> None:
         total = len(self._nodes.objects)
-        details = ", ".join(f"{count} {why}" for why, count in sorted(reasons.items()))
+        details = ", ".join(sorted(f"{count} {why}" for why, count in reasons.items()))
         message = f"0/{total} nodes are available: {details}." if total else "no nodes available to schedule pods"
+        await self._refused(pod, message)
+
+    async def _refused(self, pod: Body, message: str) -> None:
         conditions = at(pod, "status.conditions") or []
         known: Body = next((one for one in conditions if one["type"] == "PodScheduled"), {})
         if known.get("message") != message:
@@ -132,6 +153,13 @@ def _selected(pod: Body, node: Body) -> bool:
     path = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
     terms = at(pod, path)
     return not terms or any(_term(one, labels) for one in terms)
+
+
+def _preferred(pod: Body, node: Body) -> int:
+    """How much the pod's own affinity likes a node."""
+    path = "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution"
+    labels = node["metadata"].get("labels") or {}
+    return sum(one["weight"] for one in at(pod, path) or [] if _term(one["preference"], labels))
 
 
 def _term(term: Body, labels: dict[str, str]) -> bool:
