@@ -83,7 +83,7 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = lambda: None
 
     app = FastAPI(title="ml-inference", version=__version__, lifespan=lifespan, redoc_url=None)
     app.state.service = state
-    app.add_middleware(Observed, metrics=metrics)
+    app.add_middleware(Observed, metrics=metrics, draining=lambda: state.draining)
 
     @app.exception_handler(RequestValidationError)
     async def refused(request: Request, failure: RequestValidationError) -> JSONResponse:

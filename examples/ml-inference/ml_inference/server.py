@@ -32,6 +32,8 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 lifespan="on",
+                # Longer than load balancers keep idle connections (Google's 600 s): they would send into closed ones.
+                timeout_keep_alive=620,
                 timeout_graceful_shutdown=settings.stop_seconds,
             )
         )

@@ -190,7 +190,9 @@ def test_after_sigterm_it_is_not_ready_but_answers_and_then_ends() -> None:
             end = time.monotonic() + 5
             while client.get("/ready").status_code == 200:
                 assert time.monotonic() < end
-            assert client.post("/predict", json={"instances": [SETOSA]}).json()["cloud"] == "aws"
+            late = client.post("/predict", json={"instances": [SETOSA]})
+            assert late.json()["cloud"] == "aws"
+            assert late.headers["connection"] == "close"
             flying.join(10)
         assert answers[0].json()["predictions"][0]["class"] == "setosa"
         output, _ = process.communicate(timeout=10)
