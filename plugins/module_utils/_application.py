@@ -62,6 +62,14 @@ def deploy(
 
     Everything that speaks against any of the services is raised as SpecError before anything is touched.
     """
+    check(
+        [
+            f"application.services.{service.name}.health_timeout: {service.health_timeout} is more than wait_timeout "
+            f"{settings.wait_timeout:.0f}, so it could never be seen to fail. Lower the one or raise the other."
+            for service in spec.services
+            if service.state == "present" and service.health_timeout > settings.wait_timeout
+        ]
+    )
     return _Deployment(client, site, spec, settings, ranges, force_conflicts, clock, notify).run()
 
 
@@ -143,9 +151,10 @@ class _Deployment:
         """The new version, and the return to what was healthy if it does not become so."""
         service = rendered.service
         for one in seen.rollouts(service):
-            image = _wanted(rendered, one.name)
-            before = one.rolled_back_before(image)
-            if before:
+            wanted = _wanted(rendered, one.name)
+            before = one.rolled_back_before(wanted) if wanted else ""
+            if wanted and before:
+                image = image_of(wanted["spec"]["template"])
                 told.warnings.append(
                     f"{service.name}: {image} is tried again. An earlier call has gone back from it: {before}"
                 )
@@ -287,12 +296,12 @@ def _position(objects: Sequence[Body], name: str) -> int:
     return next(i for i, b in enumerate(objects) if b["kind"] == "Deployment" and b["metadata"]["name"] == name)
 
 
-def _wanted(rendered: Rendered, name: str) -> str:
-    """The image that one of the service's Deployments shall have; empty when it shall not be."""
+def _wanted(rendered: Rendered, name: str) -> Body | None:
+    """One of the service's Deployments as it shall be; None when it shall not be."""
     for body in rendered.present:
         if body["kind"] == "Deployment" and body["metadata"]["name"] == name:
-            return image_of(body["spec"]["template"])
-    return ""
+            return body
+    return None
 
 
 def _nowhere(one: Rollout) -> str:

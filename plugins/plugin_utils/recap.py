@@ -121,7 +121,7 @@ def _services(outputs: Mapping[str, Any]) -> Iterator[str]:
         canary = service["canary"]
         beside = f"{canary['image']} for {canary['share']} %" if canary else ""
         back = "ROLLED BACK" if service["rolled_back"] else ""
-        facts = (name, service["image"].rpartition("/")[2], count, beside, service["url"], back)
+        facts = (name, service["image"].rpartition("/")[2], count, back, beside, service["url"])
         yield f"{_INDENT}service  {'  '.join(fact for fact in facts if fact)}"
 
 

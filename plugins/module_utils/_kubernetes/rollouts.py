@@ -10,16 +10,19 @@ there, once; so the knowledge of what can be returned to lives and ends with the
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._spec.names import digest
 from .changes import our_entry
 from .objects import Body
 from .place import PREFIX
 
 HEALTHY = f"{PREFIX}/healthy"
 LEFT = f"{PREFIX}/rolled-back-from"
+LEFT_TEMPLATE = f"{PREFIX}/rolled-back-template"
 BECAUSE = f"{PREFIX}/rolled-back-because"
 _REVISION = "deployment.kubernetes.io/revision"
 _HASH = "pod-template-hash"
@@ -139,10 +142,10 @@ class Rollout:
             found |= {volume["name"] for volume in volumes if "name" in volume}
         return found
 
-    def rolled_back_before(self, image: str) -> str:
-        """Why an earlier call has left this image, or an empty string."""
+    def rolled_back_before(self, manifest: Body) -> str:
+        """Why an earlier call has left the manifest's version, or an empty string."""
         notes = self.deployment["metadata"].get("annotations") or {}
-        return str(notes.get(BECAUSE, "")) if notes.get(LEFT) == image else ""
+        return str(notes.get(BECAUSE, "")) if notes.get(LEFT_TEMPLATE) == _version(manifest) else ""
 
 
 def revision(body: Body) -> int:
@@ -170,9 +173,15 @@ def returning(manifest: Body, replica_set: Body, reason: str) -> Body:
     meta["annotations"] = {
         **(meta.get("annotations") or {}),
         LEFT: image_of(manifest["spec"]["template"]),
+        LEFT_TEMPLATE: _version(manifest),
         BECAUSE: reason[:_REASON_LENGTH],
     }
     return {**manifest, "metadata": meta, "spec": {**manifest["spec"], "template": template}}
+
+
+def _version(manifest: Body) -> str:
+    """Tells templates apart."""
+    return digest(json.dumps(manifest["spec"]["template"], sort_keys=True), 12)
 
 
 def _available(replica_set: Body) -> int:

@@ -323,3 +323,25 @@ def test_a_restore_that_proves_nothing_says_so(reports: Any, recap: Any) -> None
         "  took 10m12s until it answered",
         "  NOT VERIFIED PostgreSQL at 10.0.0.5:5432: no route to host",
     ]
+
+
+def test_services_say_what_runs_also_when_one_went_back(reports: Any, recap: Any) -> None:
+    service = {"image": "registry/team/api:1", "ready": 2, "replicas": 2, "url": "http://api:80", "canary": None}
+    services = {
+        "api": {**service, "rolled_back": True},
+        "web": {**service, "rolled_back": False, "canary": {"image": "registry/web:2", "share": 33.3}},
+        "new": {**service, "image": None, "rolled_back": False},
+    }
+    made = reports.site_report(
+        {**result([item("api", status="failed", error="why")]), "outputs": {"services": services}, "rolled_back": True},
+        run="r",
+        host="aws-dev",
+        state="present",
+        check=False,
+        subject="application",
+    )
+    assert (made["mode"], made["details"]) == ("application", {"rolled_back": True})
+    assert recap(made).splitlines()[-2:] == [
+        "  service  api  api:1  2/2 ready  ROLLED BACK  http://api:80",
+        "  service  web  api:1  2/2 ready  registry/web:2 for 33.3 %  http://api:80",
+    ]
