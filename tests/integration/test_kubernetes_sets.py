@@ -308,3 +308,32 @@ def test_a_namespace_that_is_going_is_waited_for_or_told(sets: Sets) -> None:
     report = sets.run(sets.namespace(), sets.config("one", a="1"))
     assert _actions(report) == {sets.space: Action.CREATE, "one": Action.CREATE}
     assert sets.live("one")["data"] == {"a": "1"}
+
+
+def test_the_number_of_calls_does_not_grow_with_what_is_unchanged(cluster: World, sets: Sets) -> None:
+    """Making costs a dry run and an apply per object; looking costs one list per kind, wherever its objects are."""
+    other = {**sets.namespace(), "metadata": {"name": f"{sets.space}-2"}}
+    objects = [sets.namespace(), other]
+    for number in range(20):
+        config, account = sets.config(f"c{number}", a="1"), sets.config(f"a{number}")
+        account |= {"kind": "ServiceAccount"}
+        del account["data"]
+        if number % 2:
+            config["metadata"]["namespace"] = account["metadata"]["namespace"] = f"{sets.space}-2"
+        objects += [config, account]
+    with cluster.watched() as seen:
+        sets.run(*objects)
+    lists = ["list.configmaps", "list.namespaces", "list.serviceaccounts"]
+    every = len(objects) + 1  # and the record of the set
+    told = [each["operation"].removeprefix("kubernetes.") for each in seen]
+    assert len(_order(seen)) == every
+    # Discovery, the record, both namespaces one by one, and as many dry runs as there are applies.
+    assert len(told) <= 2 + 1 + len(lists) + 2 + 2 * every, told
+    with cluster.watched() as seen:
+        assert not sets.run(*objects).changed
+    told = [each["operation"].removeprefix("kubernetes.") for each in seen]
+    assert sorted(told) == ["get", "get", "get.configmaps", *lists]
+    objects[5] = {**objects[5], "metadata": {**objects[5]["metadata"], "annotations": {"a": "b"}}}
+    with cluster.watched() as seen:
+        sets.run(*objects)
+    assert len(seen) == 2 + 1 + len(lists) + 2, "a dry run and an apply"
