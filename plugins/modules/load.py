@@ -256,22 +256,20 @@ loads:
       returned: always
       sample: 19.8
     p50:
-      description:
-        - Half of the answers took no longer, in milliseconds.
-        - Percentiles are rounded as Locust does, to two digits.
+      description: Half of the answers took no longer, in milliseconds. Null, as the next three, when nothing was sent.
       type: float
       returned: always
-      sample: 12
+      sample: 12.3
     p90:
       description: Nine of ten answers took no longer.
       type: float
       returned: always
-      sample: 19
+      sample: 19.2
     p99:
       description: 99 of a hundred answers took no longer.
       type: float
       returned: always
-      sample: 40
+      sample: 40.9
     max:
       description: The longest.
       type: float

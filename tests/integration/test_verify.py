@@ -165,3 +165,11 @@ def test_a_pod_that_cannot_start_is_told_with_the_reason_of_the_cluster(
         assert "not found" in told
     finally:
         client.delete(ref)
+
+
+def test_a_cluster_that_lets_nobody_in_has_one_row_that_says_so(client: Client, cluster: Running) -> None:
+    server = cluster.server
+    stranger = Client(serving.Reached(server.url, server.ca_pem.decode(), "made-up"), SystemClock())
+    found = Verifier(stranger, "aws-dev", SystemClock(), retry_timeout=5).run(build(Verify, SPEC).resolve())
+    assert [(row.check, row.ok) for row in found.rows] == [("cluster", False)]
+    assert "Unauthorized" in found.rows[0].detail

@@ -18,11 +18,11 @@ from typing import Any
 
 from .._spec.arguments import as_dict, build
 from .._spec.verify import Load, Request, Target
-from .verify_asking import Reply, Way, problem
+from .verify_asking import Reply, Way, percentile, problem
 
 _START_SECONDS = 60
 _MOST_ERRORS = 5
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+PERCENTILES = {"p50": 50, "p90": 90, "p99": 99, "max": 100}
 
 
 def send(load: Load, target: Target, way: Way, *, server: str, ca: str, token: str, paths: list[str]) -> dict[str, Any]:
@@ -112,6 +112,12 @@ def _run(task: Mapping[str, Any]) -> dict[str, Any]:
 
     Visitor.connection_timeout = Visitor.network_timeout = max(request.timeout for request in requests)
     environment = Environment(user_classes=[Visitor], stop_timeout=Visitor.network_timeout)
+    taken: dict[str, list[float]] = {request.name: [] for request in requests}  # Locust's own are rounded to two digits
+
+    @environment.events.request.add_listener
+    def note(name: str, response_time: float, **_others: Any) -> None:
+        taken[name].append(response_time)
+
     runner = environment.create_local_runner()
     runner.start(task["users"], spawn_rate=task["users"])
     gevent.sleep(task["seconds"])
@@ -120,26 +126,26 @@ def _run(task: Mapping[str, Any]) -> dict[str, Any]:
     errors = list(environment.stats.errors.values())
     return {
         "rows": [
-            _row(name, entry, [error for error in errors if name in (None, error.name)])
-            for name, entry in [
-                *sorted((entry.name, entry) for entry in environment.stats.entries.values()),
-                (None, environment.stats.total),
-            ]
+            *(
+                _row(entry.name, entry, taken[entry.name], [error for error in errors if error.name == entry.name])
+                for entry in sorted(environment.stats.entries.values(), key=lambda entry: str(entry.name))
+            ),
+            _row(None, environment.stats.total, [each for times in taken.values() for each in times], errors),
         ]
     }
 
 
-def _row(name: str | None, entry: Any, errors: list[Any]) -> dict[str, Any]:
-    """What Locust has counted of one request."""
+def _row(name: str | None, entry: Any, taken: list[float], errors: list[Any]) -> dict[str, Any]:
+    """What Locust has counted of one request. taken: in ms."""
     count = entry.num_requests
+    ranked = sorted(taken)
     return {
         "request": name,
         "requests": count,
         "failures": entry.num_failures,
         "error_percent": round(100 * entry.num_failures / count, 3) if count else 0.0,
         "per_second": round(entry.total_rps, 3),
-        **{key: entry.get_response_time_percentile(share) if count else None for key, share in PERCENTILES.items()},
-        "max": round(entry.max_response_time, 3) if count else None,
+        **{key: round(percentile(ranked, share), 3) if ranked else None for key, share in PERCENTILES.items()},
         "errors": [
             {"message": str(error.error)[:300], "count": error.occurrences}
             for error in sorted(errors, key=lambda error: -error.occurrences)[:_MOST_ERRORS]
