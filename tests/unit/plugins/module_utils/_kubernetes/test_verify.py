@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from module_utils._engine.errors import NotFound, SpecError, Unavailable
+from module_utils._engine.errors import AuthError, NotFound, SpecError, Unavailable
 from module_utils._kubernetes import verify_asking as asking
 from module_utils._kubernetes import verify_health as health
+from module_utils._kubernetes.client import Answer
 from module_utils._kubernetes.objects import Ref
+from module_utils._kubernetes.verify import Verifier
 from module_utils._spec.arguments import build
 from module_utils._spec.verify import Limits, Namespace, Nodes, Request, Target, Verify
 
@@ -175,6 +177,56 @@ def test_a_way_that_there_is_not_is_told() -> None:
         asking.way(Service(), target(port="grpc"))
     with pytest.raises(NotFound, match="no address of a load balancer"):
         asking.way(Service("LoadBalancer"), target(through="address"))
+
+
+class Cluster:
+    """A client whose first answer to everything is a server error, and that may not list network policies."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def _once(self, what: str) -> None:
+        self.asked.append(what)
+        if self.asked.count(what) == 1:
+            raise Unavailable("the API server did not answer")
+
+    def raw(self, method: str, path: str, **_options: Any) -> Any:
+        self._once(path)
+        return Answer(200, b'{"gitVersion": "v1.34.2"}')
+
+    def get(self, ref: Ref) -> dict[str, Any]:
+        self._once(str(ref))
+        return {"status": {"phase": "Active"}}
+
+    def list(self, api_version: str, kind: str, namespace: str | None = None, **_options: Any) -> list[dict[str, Any]]:
+        if kind == "NetworkPolicy":
+            raise AuthError('networkpolicies is forbidden: User "x" cannot list')
+        self._once(kind)
+        return [node("a")] if kind == "Node" else []
+
+
+class Clock:
+    """Sleeping takes no time."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+def test_what_fails_for_a_passing_reason_is_read_again_and_what_is_forbidden_is_one_row() -> None:
+    spec = build(Verify, {"nodes": {}, "namespaces": [{"name": "shop"}]}).resolve()
+    cluster: Any = Cluster()
+    rows = {row.check: row for row in Verifier(cluster, "aws-dev", Clock(), retry_timeout=60).run(spec).rows}
+    assert [check for check, row in rows.items() if not row.ok] == ["network policies shop"]
+    assert "cannot list" in rows["network policies shop"].detail
+    assert rows["nodes"].detail == "1 ready"
+    assert rows["workloads shop"].detail == "none there"
+    assert cluster.asked.count("Node") == 2
 
 
 REQUEST = {"name": "r"}
