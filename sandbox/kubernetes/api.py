@@ -32,7 +32,7 @@ from .subresources import Subresources, scale_of, write_scale
 from .watching import Watch
 
 _LOG = logging.getLogger(__name__)
-_LARGEST_BODY = 3 * 1024 * 1024
+LARGEST_BODY = 3 * 1024 * 1024
 _BODY_TYPES = ("application/json", "application/yaml")
 _NEVER_UNCONDITIONAL = (
     "apiservices.apiregistration.k8s.io",
@@ -74,6 +74,9 @@ class Api:
             return await self._answer(request)
         except errors.ApiError as error:
             return reply(error.body(), error.code)
+        except web.HTTPRequestEntityTooLarge:
+            text = f"Request entity too large: limit is {LARGEST_BODY}"
+            return reply(errors.ApiError(413, "RequestEntityTooLarge", text).body(), 413)
         except (web.HTTPException, ConnectionError):  # an answer, or nobody to take one
             raise
         except Exception as error:
@@ -103,8 +106,6 @@ class Api:
             return await streams.answer(request, info, self.registry.get(resource, info.namespace, info.name).body)
         if info.group == metrics.GROUP:
             return reply(metrics.answer(self.registry, info, request.query.get("labelSelector", "")))
-        if len(await request.read()) > _LARGEST_BODY:
-            raise errors.ApiError(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
         response = await self._verbs[info.verb](Call(request, info, resource, user))
         if info.subresource not in _OWN_FORMATS and accept.is_yaml(accepted) and isinstance(response, web.Response):
             response.body = yaml.safe_dump(json.loads(response.text or "null")).encode()
@@ -187,10 +188,12 @@ class Api:
         return tables.table(call.resource, items, meta, self.registry.clock.wall(), include)
 
     async def _watch(self, call: Call) -> web.StreamResponse:
-        as_table = accept.wanted(call.request.headers.get("Accept", "")).shape == "Table"
+        shape = accept.wanted(call.request.headers.get("Accept", "")).shape
 
         def show(stored: Stored) -> bytes:
-            if as_table:
+            if shape == "PartialObjectMetadata":
+                return dump(tables.partial(stored.body))
+            if shape == "Table":
                 meta = {"resourceVersion": str(stored.revision)}
                 return dump(self._table(call, [stored], meta))
             return self.registry.shown(call.resource, stored).raw

@@ -9,13 +9,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
 from ..core.clock import Clock
 from ..core.tls import LOOPBACK, Authority
-from .api import Api
+from .api import LARGEST_BODY, Api
 from .cluster import Cluster
 from .identity import MASTERS, TokenCheck, UserInfo
 from .logs import LogSource
@@ -132,9 +132,10 @@ class Endpoint:
 
     async def _serve(self) -> None:
         async with self.behind():
-            runner = web.ServerRunner(
-                web.Server(self._traffic.handle, handler_cancellation=True, access_log=None), shutdown_timeout=0.1
+            server = web.Server(
+                self._traffic.handle, request_factory=_request, handler_cancellation=True, access_log=None
             )
+            runner = web.ServerRunner(server, shutdown_timeout=0.1)
             await runner.setup()
             try:
                 context = self._authority.server_context("apiserver", (*LOOPBACK, *SERVICE_NAMES))
@@ -147,6 +148,11 @@ class Endpoint:
                 await self._stop.wait()
             finally:
                 await runner.cleanup()
+
+
+def _request(*parts: Any) -> web.BaseRequest:
+    """As aiohttp makes it, but for the size of its body."""
+    return web.BaseRequest(*parts, asyncio.get_running_loop(), client_max_size=LARGEST_BODY)
 
 
 class ApiServer(Endpoint):

@@ -9,10 +9,12 @@ from typing import Any
 
 from .catalogue import Resource
 from .kinds.base import at
+from .selectors import as_text
 from .store import Body, Stored
 
 Cell = Callable[[Body], Any]
 _NONE = "<none>"
+_POD = "spec.template.spec"
 
 
 def column(name: str, cell: Cell, kind: str = "string", priority: int = 0) -> tuple[dict[str, Any], Cell]:
@@ -151,6 +153,23 @@ def _cron_columns(now: datetime) -> list[tuple[dict[str, Any], Cell]]:
     ]
 
 
+def _joined(items: list[Body] | None, name: str) -> str:
+    return ",".join(str(one.get(name, "")) for one in items or [])
+
+
+def _selector(selector: Any) -> str:
+    if not selector:
+        return _NONE
+    if "matchLabels" in selector or "matchExpressions" in selector:
+        return as_text(selector)
+    return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+
+
+def _address(body: Body, kind: str) -> str:
+    found = [one["address"] for one in at(body, "status.addresses") or [] if one["type"] == kind]
+    return found[0] if found else _NONE
+
+
 _COLUMNS: dict[str, list[tuple[dict[str, Any], Cell]]] = {
     "pods": [
         column("Ready", _containers_ready),
@@ -204,6 +223,33 @@ _COLUMNS: dict[str, list[tuple[dict[str, Any], Cell]]] = {
         column("Created At", lambda body: body["metadata"]["creationTimestamp"])
     ],
 }
+_PODS_OF = [
+    column("Containers", lambda body: _joined(at(body, f"{_POD}.containers"), "name"), priority=1),
+    column("Images", lambda body: _joined(at(body, f"{_POD}.containers"), "image"), priority=1),
+]
+_SELECTED = [column("Selector", lambda body: _selector(at(body, "spec.selector")), priority=1)]
+# After all others; for ``kubectl get -o wide``.
+_WIDE: dict[str, list[tuple[dict[str, Any], Cell]]] = {
+    "pods": [
+        column("IP", _value("status.podIP"), priority=1),
+        column("Node", _value("spec.nodeName"), priority=1),
+        column("Nominated Node", _value("status.nominatedNodeName"), priority=1),
+        column("Readiness Gates", lambda body: _NONE, priority=1),
+    ],
+    "deployments.apps": _PODS_OF + _SELECTED,
+    "replicasets.apps": _PODS_OF + _SELECTED,
+    "daemonsets.apps": _PODS_OF + _SELECTED,
+    "statefulsets.apps": _PODS_OF,
+    "jobs.batch": _PODS_OF + _SELECTED,
+    "services": _SELECTED,
+    "nodes": [
+        column("Internal-IP", lambda body: _address(body, "InternalIP"), priority=1),
+        column("External-IP", lambda body: _address(body, "ExternalIP"), priority=1),
+        column("OS-Image", _value("status.nodeInfo.osImage", "<unknown>"), priority=1),
+        column("Kernel-Version", _value("status.nodeInfo.kernelVersion", "<unknown>"), priority=1),
+        column("Container-Runtime", _value("status.nodeInfo.containerRuntimeVersion", "<unknown>"), priority=1),
+    ],
+}
 _WITHOUT_AGE = ("customresourcedefinitions.apiextensions.k8s.io", "events")
 
 
@@ -218,6 +264,7 @@ def table(resource: Resource, items: Iterable[Stored], meta: dict[str, Any], now
         columns += _custom(resource, now) if resource.custom else _COLUMNS.get(resource.id, [])
     if resource.storage not in _WITHOUT_AGE and not (resource.custom or {}).get("additionalPrinterColumns"):
         columns.append(column("Age", lambda body: age(body["metadata"].get("creationTimestamp", ""), now)))
+    columns = columns + _WIDE.get(resource.id, [])
     rows = []
     for item in items:
         row: Body = {"cells": [cell(item.body) for _, cell in columns]}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kubernetes import client
 
-from tests.sandbox.kubernetes_support import KUBECTL, Running
+from tests.sandbox.kubernetes_support import KUBECTL, Running, deployment
 
 needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
 # Streams into containers and proxies, and what is stored as another version.
@@ -97,6 +97,41 @@ def test_tables(cluster: Running) -> None:
     assert [one["name"] for one in table["columnDefinitions"]] == ["Name", "Data", "Age"]
     assert [row["cells"][:2] for row in table["rows"]] == [["t", 1]]
     assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+
+
+def test_wide_tables(cluster: Running, namespace: str) -> None:
+    """More columns of a lower priority, rows with whole objects or none."""
+    accept = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    cluster.post(path, deployment())
+    table = cluster.get(f"{path}?includeObject=Object", Accept=accept)
+    wide = {one["name"]: index for index, one in enumerate(table["columnDefinitions"]) if one["priority"]}
+    (row,) = table["rows"]
+    assert {name: row["cells"][index] for name, index in wide.items()} == {
+        "Containers": "main",
+        "Images": "example.org/web:1",
+        "Selector": "app=web",
+    }
+    assert row["object"]["kind"] == "Deployment"
+    assert not cluster.get(f"{path}?includeObject=None", Accept=accept)["rows"][0].get("object")
+
+
+def test_metadata_alone(cluster: Running, namespace: str) -> None:
+    """Of one, of a list, of a watch."""
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    made = cluster.post(path, {"metadata": {"name": "m"}, "data": {"a": "1"}})
+    wanted = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": made["metadata"]}
+    media = "application/json;as={};v=v1;g=meta.k8s.io"
+    assert cluster.get(f"{path}/m", Accept=media.format("PartialObjectMetadata")) == wanted
+    only = "fieldSelector=metadata.name%3Dm"
+    listed = cluster.get(f"{path}?{only}", Accept=media.format("PartialObjectMetadataList"))
+    assert (listed["kind"], [one["metadata"] for one in listed["items"]]) == (
+        "PartialObjectMetadataList",
+        [made["metadata"]],
+    )
+    query = f"{only}&watch=1&timeoutSeconds=1"
+    event = cluster.request("GET", f"{path}?{query}", Accept=media.format("PartialObjectMetadata")).body
+    assert (event["type"], event["object"]) == ("ADDED", wanted)
 
 
 @needs_kubectl

@@ -59,6 +59,19 @@ def test_yaml_may_be_sent(cluster: Running, maps: str) -> None:
     assert (made.code, made.body["data"]) == (201, {"lines": "a\nb\n"})
 
 
+def test_bodies_may_be_large(cluster: Running, maps: str) -> None:
+    """A ConfigMap up to 1 MiB, a request up to 3 MiB."""
+    most = {"metadata": {"name": "most"}, "data": {"a": "x" * 1024 * 1000}}
+    assert cluster.request("POST", maps, most).code == 201
+    more = {"metadata": {"name": "more"}, "data": {"a": "x" * 1024 * 1025}}
+    refused = cluster.request("POST", maps, more)
+    assert (refused.code, "Too long: may not be more than 1048576 bytes" in refused.body["message"]) == (422, True)
+    too_much = {"metadata": {"name": "too-much"}, "data": {"a": "x" * 3 * 1024 * 1024}}
+    refused = cluster.request("POST", maps, too_much)
+    assert (refused.code, refused.body["reason"]) == (413, "RequestEntityTooLarge")
+    cluster.request("DELETE", f"{maps}/most")
+
+
 @pytest.mark.parametrize(
     ("query", "code", "words"),
     [

@@ -162,10 +162,16 @@ def test_a_stateful_set(site: Running, space: str) -> None:
     """Names by ordinal, made and replaced in order, each with a claim that outlives it."""
     base = f"/apis/apps/v1/namespaces/{space}/statefulsets"
     since = site.get(f"/api/v1/namespaces/{space}/pods")["metadata"]["resourceVersion"]
-    claim = {
-        "metadata": {"name": "data"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-    }
+    # Volumes made by hand, so that it does not matter which classes there are.
+    shape = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
+    for number in range(3):
+        volume = {**shape, "capacity": {"storage": "1Gi"}, "hostPath": {"path": f"/tmp/{space}-{number}"}}
+        labels = {"space": space}
+        site.post(
+            "/api/v1/persistentvolumes", {"metadata": {"name": f"{space}-{number}", "labels": labels}, "spec": volume}
+        )
+    wanted = {"resources": {"requests": {"storage": "1Gi"}}, "selector": {"matchLabels": {"space": space}}}
+    claim = {"metadata": {"name": "data"}, "spec": {**shape, **wanted}}
     body = _of("StatefulSet", serviceName="web", replicas=3, volumeClaimTemplates=[claim])
     site.post(base, body)
     eventually(lambda: _status(site, f"{base}/web").get("readyReplicas") == 3)
