@@ -66,3 +66,15 @@ def test_load_balancers_get_addresses(cluster: Running, namespace: str) -> None:
     assert ipaddress.ip_address(address("a")) in ipaddress.ip_network("127.192.0.0/12")
     cluster.request("PATCH", f"{base}/a", {"spec": {"type": "ClusterIP"}}, media=_MERGE)
     eventually(lambda: not address("a"))
+
+
+def test_pods_have_to_stay_ready(cluster: Running, namespace: str) -> None:
+    """minReadySeconds: ready is not yet available, and a change of it arrives."""
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    cluster.post(path, deployment(replicas=2, minReadySeconds=60))
+    eventually(lambda: _status(cluster, f"{path}/web").get("readyReplicas") == 2)
+    status = _status(cluster, f"{path}/web")
+    assert ("availableReplicas" in status, status["unavailableReplicas"]) == (False, 2)
+    patch = {"spec": {"minReadySeconds": 1}}
+    cluster.request("PATCH", f"{path}/web", patch, media="application/merge-patch+json")
+    eventually(lambda: _status(cluster, f"{path}/web").get("availableReplicas") == 2)

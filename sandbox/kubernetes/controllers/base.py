@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -134,6 +135,14 @@ class Controller:
         """Bring one object forward; called again for every change."""
         raise NotImplementedError
 
+    def available(self, owner: Body, pods: Iterable[Body]) -> int:
+        """How many pods have been ready for ``minReadySeconds``; looks again when there will be more."""
+        waits = [_unavailable_for(pod, owner["spec"].get("minReadySeconds") or 0) for pod in pods]
+        soon = min((one for one in waits if one), default=None)
+        if soon is not None:
+            self.enqueue_after(key_of(owner), soon + 0.05)
+        return waits.count(0.0)
+
     # --- writes ---------------------------------------------------------------------------------------------------
 
     def path(self, body: Body, subresource: str = "") -> str:
@@ -219,6 +228,16 @@ def is_ready(pod: Body) -> bool:
     """Whether a pod's Ready condition is true."""
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _unavailable_for(pod: Body, seconds: int) -> float | None:
+    """How long until a pod has been ready for ``seconds`` (0: it has); None when it is not ready."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    ready = next((one for one in conditions if one["type"] == "Ready" and one["status"] == "True"), None)
+    if ready is None:
+        return None
+    since = datetime.fromisoformat(ready["lastTransitionTime"])
+    return max(0.0, seconds - (datetime.now(UTC) - since).total_seconds()) if seconds else 0.0
 
 
 def is_active(pod: Body) -> bool:

@@ -51,6 +51,7 @@ class Deployments(Controller):
             current = await self._new_set(deployment, owned)
             owned.append(current)
         await self._number(deployment, current, owned)
+        await self._keep_patience(deployment, current)
         old = [one for one in owned if one is not current]
         if deployment["spec"]["strategy"]["type"] == "Recreate":
             await self._recreate(deployment, current, old)
@@ -100,6 +101,13 @@ class Deployments(Controller):
         if (deployment["metadata"].get("annotations") or {}).get(_REVISION) != str(revision):
             patch = {"metadata": {"annotations": {_REVISION: str(revision)}}}
             self.own.remember(await self.client.patch(self.path(deployment), patch))
+
+    async def _keep_patience(self, deployment: Body, current: Body) -> None:
+        """The ReplicaSet waits for its pods as long as the Deployment says now."""
+        wanted = deployment["spec"].get("minReadySeconds") or 0
+        if wanted != (current["spec"].get("minReadySeconds") or 0):
+            path = path_of("apps/v1", "replicasets", *key_of(current))
+            self._sets.remember(await self.client.patch(path, {"spec": {"minReadySeconds": wanted}}))
 
     async def _roll(self, deployment: Body, current: Body, old: list[Body]) -> None:
         wanted = deployment["spec"]["replicas"]
@@ -282,7 +290,7 @@ class ReplicaSets(Controller):
         counts = {
             "fullyLabeledReplicas": sum(fits(pod["metadata"].get("labels") or {}) for pod in pods),
             "readyReplicas": ready,
-            "availableReplicas": ready,
+            "availableReplicas": self.available(owner, pods),
         }
         status |= {name: count for name, count in counts.items() if count}
         conditions: list[Body] = json.loads(json.dumps((owner.get("status") or {}).get("conditions") or []))

@@ -133,7 +133,7 @@ class StatefulSets(Controller):
         status: dict[str, Any] = {
             "observedGeneration": owner["metadata"]["generation"],
             "replicas": len(active),
-            "availableReplicas": ready,
+            "availableReplicas": self.available(owner, active),
             "currentRevision": current,
             "updateRevision": update,
             "collisionCount": 0,
@@ -211,6 +211,7 @@ class DaemonSets(Controller):
 
     async def _tell(self, owner: Body, there: dict[str, Body], wanted: int) -> None:
         ready = sum(map(is_ready, there.values()))
+        available = self.available(owner, there.values())
         status: dict[str, Any] = {
             "observedGeneration": owner["metadata"]["generation"],
             "currentNumberScheduled": len(there),
@@ -219,8 +220,8 @@ class DaemonSets(Controller):
             "numberReady": ready,
         }
         counts = {
-            "numberAvailable": ready,
-            "numberUnavailable": wanted - ready,
+            "numberAvailable": available,
+            "numberUnavailable": wanted - available,
             "updatedNumberScheduled": sum(is_current(pod, revision(owner)) for pod in there.values()),
         }
         fresh = self.own.get(*key_of(owner)) or owner

@@ -165,7 +165,7 @@ def test_a_stateful_set(site: Running, space: str) -> None:
     # Volumes made by hand, so that it does not matter which classes there are.
     shape = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
     for number in range(3):
-        volume = {**shape, "capacity": {"storage": "1Gi"}, "hostPath": {"path": f"/tmp/{space}-{number}"}}
+        volume = {**shape, "capacity": {"storage": "1Gi"}, "hostPath": {"path": f"/mnt/{space}-{number}"}}
         labels = {"space": space}
         site.post(
             "/api/v1/persistentvolumes", {"metadata": {"name": f"{space}-{number}", "labels": labels}, "spec": volume}
