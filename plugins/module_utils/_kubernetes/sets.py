@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -162,20 +163,23 @@ class _Set:
         keep = {_identity(body) for body in bodies}
         versions = {group_kind(body["apiVersion"], body["kind"]): body["apiVersion"] for body in bodies}
         for resource in self._retried(self.client.discovery.all):
-            name = group_kind(resource.group_version, resource.kind)
-            if resource.preferred or name not in versions:
-                versions.setdefault(name, resource.group_version)
-        found: list[Body] = []
-        for name in sorted(listed(record, KINDS) | {group_kind(body["apiVersion"], body["kind"]) for body in bodies}):
-            version, kind = versions.get(name), name.partition(".")[0]
-            if version is None:
-                continue  # nobody serves it any more, so there is nothing of it
-            try:
-                there = self._retried(lambda v=version, k=kind: self.session.members.all(v, k))  # type: ignore[misc]
-            except NotFound:
-                continue  # its definition is in the set and yet to be made
-            found += [body for body in there if _identity(body) not in keep and our_entry(body) is not None]
+            # Of each kind the preferred version comes first.
+            versions.setdefault(group_kind(resource.group_version, resource.kind), resource.group_version)
+        names = listed(record, KINDS) | {group_kind(body["apiVersion"], body["kind"]) for body in bodies}
+        # A kind that nobody serves any more is in no list of versions: there is nothing of it.
+        kinds = [(versions[name], name.partition(".")[0]) for name in sorted(names) if name in versions]
+        with ThreadPoolExecutor(max(1, min(len(kinds), self.settings.workers))) as pool:
+            lists = list(pool.map(self._there, kinds))
+        found = [body for there in lists for body in there]
+        found = [body for body in found if _identity(body) not in keep and our_entry(body) is not None]
         return ordered(found)
+
+    def _there(self, kind: tuple[str, str]) -> list[Body]:
+        """The members of one kind that there are."""
+        try:
+            return self._retried(lambda: self.session.members.all(*kind))
+        except NotFound:
+            return []  # its definition is in the set and yet to be made
 
     def _members(self, bodies: Sequence[Body], first: Sequence[Resource], *, present: bool = True) -> list[Member]:
         """In an order in which whoever is needed is made before."""
