@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING
 
 from ..errors import Cause, bad_value, not_allowed, required
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 ROOT_CA = "kube-root-ca.crt"
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+_SECURITY = "pod-security.kubernetes.io"
+_SECURITY_VERSION = re.compile(r"latest|v1\.(0|[1-9][0-9]*)")
+_LEVELS = ("privileged", "baseline", "restricted")
 _SECRET_KEYS = {
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
@@ -39,6 +43,20 @@ class Namespace(Kind):
 
     def prepare_update(self, new: Body, old: Body, registry: Registry) -> None:
         new["spec"] = old["spec"]
+
+    def validate(self, body: Body, registry: Registry) -> list[Cause]:
+        causes = super().validate(body, registry)
+        labels = body["metadata"].get("labels") or {}
+        for mode in ("enforce", "audit", "warn"):
+            level, version = labels.get(f"{_SECURITY}/{mode}"), labels.get(f"{_SECURITY}/{mode}-version", "latest")
+            if level is not None and level not in _LEVELS:
+                text = f"must be one of {', '.join(_LEVELS)}"
+                causes.append(bad_value(f"metadata.labels[{_SECURITY}/{mode}]", level, text))
+            if not _SECURITY_VERSION.fullmatch(version):
+                causes.append(
+                    bad_value(f"metadata.labels[{_SECURITY}/{mode}-version]", version, 'must be "latest" or "v1.x"')
+                )
+        return causes
 
     def created(self, stored: Stored, key: Key, registry: Registry) -> None:
         registry.namespaces.prepare(key[1])
