@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -44,8 +45,24 @@ class ActionModule(Progress):
         try:
             made = templar.template(text, escape_backslashes=False, overrides={"trim_blocks": True})
         except AnsibleError as error:  # undefined variables are errors
-            raise AnsibleActionFail(f"templates: {path}: {error}") from error
+            raise AnsibleActionFail(f"templates: {path}{_line(error, text)}: {error}") from error
         try:
             return parse(str(made or ""), path)
         except SpecError as error:
             raise AnsibleActionFail(f"templates: {error.message}") from error
+
+
+def _line(error: BaseException, text: str) -> str:
+    """Where in the template an error is: syntax errors know it; an undefined variable is where it first stands."""
+    undefined = re.match(r"'(\w+)' is undefined", str(error))
+    if undefined:
+        name = re.compile(r"\{[{%].*\b" + undefined[1] + r"\b")
+        found = next((number for number, line in enumerate(text.splitlines(), 1) if name.search(line)), None)
+        return f" line {found}" if found else ""
+    cause: BaseException | None = error
+    while cause is not None:
+        number = getattr(cause, "lineno", None)
+        if isinstance(number, int):
+            return f" line {number}"
+        cause = cause.__cause__ or cause.__context__
+    return ""

@@ -59,12 +59,12 @@ def test_what_templates_hold_comes_behind_the_definitions(render: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: {{ missing }}", r"set\.yaml\.j2.*'missing' is undefined"),
+        ("a: 1\nb: {{ missing }}", r"set\.yaml\.j2 line 2: 'missing' is undefined"),
         ("a: 1\nb: [", r"set\.yaml\.j2 line \d+: "),
         ("a: 1\na: 2", r"set\.yaml\.j2 line 2: 'a' stands here twice"),
         ("a: {b: {{ '{{ c }}' }}}", r"line 1: a key must be plain text"),
         ("- 1", "manifests are mappings"),
-        ("{% if %}", r"set\.yaml\.j2"),
+        ("a: 1\n\n{% if %}", r"set\.yaml\.j2 line 3: Syntax error"),
     ],
 )
 def test_a_wrong_template_is_named(render: Any, text: str, words: str) -> None:
