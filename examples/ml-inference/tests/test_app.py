@@ -156,7 +156,7 @@ def start(**environment: str) -> tuple[subprocess.Popen[str], httpx.Client]:
     process = subprocess.Popen(
         [sys.executable, "-m", "ml_inference"],
         cwd=HERE,
-        env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "DRAIN_SECONDS": "0.5", **environment},
+        env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "DRAIN_SECONDS": "2", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -175,7 +175,7 @@ def test_after_sigterm_it_is_not_ready_but_answers_and_then_ends() -> None:
         def slowly() -> Iterator[bytes]:
             yield body[:5]
             halfway.set()
-            time.sleep(1.0)
+            time.sleep(2.5)
             yield body[5:]
 
         answers: list[httpx.Response] = []
