@@ -20,7 +20,7 @@ from .core.connection import CLOUDS, SCHEMES, ca_directory
 from .core.context import CloudEmulator, Context
 from .core.durations import Profile
 from .core.journal import Journal
-from .core.server import ACTIVITY, build_app
+from .core.server import ACTIVITY, Activity, build_app
 from .core.tls import Authority
 
 
@@ -83,7 +83,7 @@ async def _serve(options: Options) -> None:
     told = state_file(directory, options.cloud)
     _write_json(told, {"cloud": options.cloud, "pid": os.getpid(), "port": port, "url": url})
     try:
-        await _until_over(app, options)
+        await _until_over(app, context.journal, options)
     finally:
         await runner.cleanup()
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -91,7 +91,12 @@ async def _serve(options: Options) -> None:
                 told.unlink()
 
 
-async def _until_over(app: web.Application, options: Options) -> None:
+def idle_for(activity: Activity, journal: Journal) -> float:
+    """Seconds without a request, be it to the cloud or to one of its clusters."""
+    return time.monotonic() - max(activity.last, journal.last)
+
+
+async def _until_over(app: web.Application, journal: Journal, options: Options) -> None:
     activity = app[ACTIVITY]
     activity.last = time.monotonic()
     loop = asyncio.get_running_loop()
@@ -100,7 +105,7 @@ async def _until_over(app: web.Application, options: Options) -> None:
     while not activity.stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(activity.stop.wait(), timeout=1.0)
-        if time.monotonic() - activity.last > options.idle_minutes * 60:
+        if idle_for(activity, journal) > options.idle_minutes * 60:
             return
         if options.parent and os.getppid() != options.parent:
             return

@@ -22,6 +22,7 @@ class Journal:
     def __init__(self, cloud: str, file: Path | None = None) -> None:
         self.cloud = cloud
         self.entries: list[dict[str, Any]] = []
+        self.last = 0.0  # monotonic time of the newest entry
         self._seq = 0
         self._lock = threading.Lock()  # the clusters' API servers log from their own threads
         self._file: TextIO | None = None
@@ -48,6 +49,7 @@ class Journal:
         }
         with self._lock:
             self._seq += 1
+            self.last = time.monotonic()
             entry["seq"] = self._seq
             self.entries.append(entry)
             if self._file is not None:

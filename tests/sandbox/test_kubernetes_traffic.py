@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from http.client import RemoteDisconnected
@@ -12,8 +13,10 @@ import pytest
 
 from sandbox.core.faults import FaultRule, Faults
 from sandbox.core.journal import Journal
+from sandbox.core.server import Activity
 from sandbox.kubernetes import MASTERS, UserInfo, start
 from sandbox.kubernetes.controllers import Controllers
+from sandbox.serve import idle_for
 from tests.sandbox.kubernetes_support import Running, deployment, eventually, running
 
 _JOURNAL, _FAULTS = Journal("test"), Faults()
@@ -35,6 +38,20 @@ def _no_faults() -> Iterator[None]:
 
 def _logged(since: int) -> list[dict[str, Any]]:
     return _JOURNAL.since(since)
+
+
+async def _activity(idle: float) -> Activity:
+    made = Activity()
+    made.last = time.monotonic() - idle
+    return made
+
+
+def test_whoever_asks_a_cluster_keeps_the_emulator_awake(cluster: Running) -> None:
+    """An emulator that nobody uses stops; using one of its clusters is using it."""
+    asleep = asyncio.run(_activity(1000))
+    assert idle_for(asleep, Journal("untouched")) >= 1000
+    cluster.get(_MAPS)
+    assert idle_for(asleep, _JOURNAL) < 100
 
 
 def test_every_request_is_logged(cluster: Running) -> None:
