@@ -72,7 +72,7 @@ class Account:
         return described
 
     @staticmethod
-    def wait(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    def wait(condition: Callable[[], bool], seconds: float = 30.0) -> None:
         """Poll until ``condition`` holds."""
         deadline = time.monotonic() + seconds
         while not condition():

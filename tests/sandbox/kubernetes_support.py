@@ -150,7 +150,7 @@ def deployment(name: str = "web", image: str = "example.org/web:1", **spec: Any)
     }
 
 
-def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
+def eventually(check: Callable[[], Any], seconds: float = 30.0) -> Any:
     """The first true answer; AssertionError when there is none in time."""
     deadline = time.monotonic() + seconds
     while True:

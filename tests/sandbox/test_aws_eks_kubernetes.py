@@ -215,12 +215,12 @@ def test_nodes_follow_their_group(site: Site) -> None:
     assert {one.metadata.name for one in nodes} < {one.metadata.name for one in site.nodes()}
     eventually(lambda: [one.metadata.labels.get("tier") for one in site.nodes()] == ["a"] * 3)
     change(scalingConfig={"desiredSize": 1})
-    eventually(lambda: len(site.nodes()) == 1, 20)
+    eventually(lambda: len(site.nodes()) == 1)
     change(scalingConfig={"desiredSize": 2})
     before = {one.metadata.name for one in site.nodes()}
     eks.update_nodegroup_version(**names)
     site.account.wait(lambda: eks.describe_nodegroup(**names)["nodegroup"]["status"] == "ACTIVE")
-    eventually(lambda: len(site.nodes()) == 2 and not before & {one.metadata.name for one in site.nodes()}, 20)
+    eventually(lambda: len(site.nodes()) == 2 and not before & {one.metadata.name for one in site.nodes()})
     pods = [one.metadata.name for one in site.core().list_namespaced_pod("kube-system").items]
     assert {name.rsplit("-", 1)[0] for name in pods} >= {"aws-node", "kube-proxy", "ebs-csi-node"}
 
