@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from sandbox.fixture import Sandbox
+from tests.benchmarks.manifests import against_peers as objects_in_a_cluster
 from tests.benchmarks.measure import Cost, run
 from tests.benchmarks.sites import inventory
 
@@ -123,6 +124,18 @@ def scaling(directory: Path, counts: tuple[int, ...]) -> dict[str, Any]:
     return result
 
 
+def manifests(directory: Path, counts: tuple[int, ...]) -> dict[str, Any]:
+    """(m) Objects in a cluster: peers' module, one by one and as a list, against ours."""
+    with Sandbox(clouds=("aws",)) as sandbox:
+
+        def play(playbook: str, variables: str) -> Cost:
+            file = directory / "variables.json"  # too long for a command line
+            file.write_text(variables)
+            return run([PLAYBOOK, playbook, "-e", f"@{file}"], environment(sandbox), directory)
+
+        return objects_in_a_cluster(sandbox, directory, play, counts)
+
+
 def clusters(directory: Path) -> dict[str, Any]:
     """(k) An embedded cluster: start, memory, lists and applies, in a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.clusters"]
@@ -143,9 +156,11 @@ def show(title: str, rows: dict[str, Any]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="abcdk", help="letters of the benchmarks to run")
+    parser.add_argument("--only", default="abcdkm", help="letters of the benchmarks to run")
     parser.add_argument("--sites", default="1,3,10,30", help="site counts of benchmark d")
+    parser.add_argument("--objects", default="20,200", help="object counts of benchmark m")
     chosen = parser.parse_args()
+    objects = tuple(int(count) for count in chosen.objects.split(","))
     counts = tuple(int(count) for count in chosen.sites.split(","))
     parts: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
         "a": ("(a) AWS objects: peers' modules against ours", against_peers),
@@ -153,6 +168,10 @@ def main() -> int:
         "c": ("(c) first rollout, real durations scaled, against its critical path", realistic),
         "d": ("(d) more sites", lambda directory: scaling(directory, counts)),
         "k": ("(k) an embedded Kubernetes cluster: start, lists, applies", clusters),
+        "m": (
+            "(m) manifests: objects in a cluster, peers' module against ours",
+            lambda where: manifests(where, objects),
+        ),
     }
     target = ROOT / "build" / "bench.json"
     target.parent.mkdir(exist_ok=True)
