@@ -76,6 +76,7 @@ def against_peers(sandbox: Sandbox, directory: Path, play: Run, counts: tuple[in
         for way in ("loop", "list", "ours"):
             space = f"{way}-{count}"
             for phase in ("first", "unchanged"):
+                more: dict[str, Any]
                 if way == "ours":
                     playbook, more = "ours/manifests.yml", {"set_name": space}
                 else:

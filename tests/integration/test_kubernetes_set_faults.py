@@ -91,7 +91,7 @@ def _contents(cluster: World, name: str) -> dict[str, str]:
 
 def test_a_run_that_was_killed_goes_on(cluster: World, name: str) -> None:
     """At every write of a first run, of one that changes, makes and prunes, and of a removal."""
-    stages = [
+    stages: list[tuple[list[dict[str, Any]], dict[str, Any], dict[str, str] | None]] = [
         (_objects(name, "a", "b"), {}, {"a": "1", "b": "1"}),
         (_objects(name, "b", "c", value="2"), {}, {"b": "2", "c": "2"}),
         ([], {"state": "absent"}, None),

@@ -230,14 +230,10 @@ def test_what_cannot_be_changed_is_made_again_only_where_that_is_allowed(sets: S
     assert "allow_replace: true would delete and make again" in str(told.value)
     report = sets.run(sets.namespace(), changed, allow_replace=True)
     assert _actions(report) == {"fixed": Action.REPLACE}
-    claim = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "data"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-    }
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": spec}
     sets.run(sets.namespace(), changed, claim, wait=False)
-    moved = {**claim, "spec": {**claim["spec"], "accessModes": ["ReadWriteMany"]}}
+    moved = {**claim, "spec": {**spec, "accessModes": ["ReadWriteMany"]}}
     with pytest.raises(SpecError, match="never replaced automatically"):
         sets.run(sets.namespace(), changed, moved, allow_replace=True, wait=False)
 

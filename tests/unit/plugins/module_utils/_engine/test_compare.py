@@ -68,8 +68,9 @@ def test_who_refers_by_name_stays_when_its_need_is_made_again() -> None:
     cloud = FakeCloud()
     net = Fake(cloud, "net", body={"zone": "b"})
     user, holder = Named(cloud, "user", (net,)), Fake(cloud, "holder", (net,))
-    for each in (net, user, holder):
-        cloud.put(each, **({"zone": "a"} if each is net else {}))
+    cloud.put(net, zone="a")
+    cloud.put(user)
+    cloud.put(holder)
     with pytest.raises(SpecError) as told:
         cloud.run(net, user, holder)
     assert "fake net and all that needs it: fake holder." in str(told.value)
