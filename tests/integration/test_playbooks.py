@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration import vendors
 from tests.integration.playing import CLOUDS, ROOT, SITES, Platform, good, standing
@@ -86,3 +87,22 @@ def test_without_a_sandbox_the_inventory_says_what_to_do(platform: Platform) -> 
         hidden.with_suffix(".away").rename(hidden)
     assert run.returncode != 0
     assert "make sandbox-up" in run.stdout + run.stderr
+
+
+def test_people_get_a_context_for_every_site(platform: Platform) -> None:
+    good(platform.play("multicloud.platform.site", "--tags", "network,cluster"))
+    kubeconfig = platform.reports.parent / "kubeconfig"
+    reach = ["multicloud.platform.access", "-e", f"access_path={kubeconfig}"]
+    platform.writes()
+    assert changed(good(platform.play(*reach, "--check"))) == dict.fromkeys(SITES, 1)
+    assert not kubeconfig.exists()
+    assert changed(good(platform.play(*reach))) == dict.fromkeys(SITES, 1)  # side by side, into one file
+    written = yaml.safe_load(kubeconfig.read_text())
+    assert {item["name"] for item in written["contexts"]} == set(SITES)
+    assert all(item["cluster"]["server"].startswith("https://127.0.0.1:") for item in written["clusters"])
+    assert changed(good(platform.play(*reach))) == dict.fromkeys(SITES, 0)
+    assert not [
+        operation for each in platform.writes().values() for operation in each if "ClusterUser" not in operation
+    ]
+    good(platform.play(*reach, "-e", "access_state=absent"))
+    assert yaml.safe_load(kubeconfig.read_text())["users"] == []
