@@ -84,7 +84,7 @@ def test_up_and_after_the_window_down(cluster: Running, namespace: str) -> None:
     assert cluster.apply(path, {**applied, "spec": {**applied["spec"], "replicas": 2}}).code == 201
     scaler = _scaler(cluster, namespace, minReplicas=2, maxReplicas=8)
     eventually(lambda: _replicas(cluster, path) == 6, 20)
-    eventually(lambda: cluster.get(scaler)["status"]["currentReplicas"] == 6)
+    eventually(lambda: cluster.get(scaler)["status"].get("currentReplicas") == 6)
     status = eventually(
         lambda: (
             (cluster.get(scaler)["status"].get("currentMetrics") or [{}])[0]

@@ -61,6 +61,10 @@ def _get(cluster: Running, namespace: str) -> Any:
     return cluster.get(f"/apis/batch/v1/namespaces/{namespace}/cronjobs/c")
 
 
+def _active(cluster: Running, namespace: str) -> list[Any]:
+    return (_get(cluster, namespace).get("status") or {}).get("active") or []
+
+
 def _jobs(cluster: Running, namespace: str, ending: str = "") -> list[Any]:
     found = cluster.get(f"/apis/batch/v1/namespaces/{namespace}/jobs")["items"]
     return [one for one in found if not ending or _ended(one) == ending]
@@ -111,14 +115,14 @@ def test_while_one_runs(cluster: Running, namespace: str, policy: str, count: in
     _cron(cluster, namespace, "long", concurrencyPolicy=policy)
     _CLOCK.advance(3600)
     (first,) = eventually(lambda: _jobs(cluster, namespace))
-    eventually(lambda: len(_get(cluster, namespace)["status"].get("active") or []) == 1)
+    eventually(lambda: len(_active(cluster, namespace)) == 1)
     _CLOCK.advance(3600)
     told = {"Forbid": "JobAlreadyActive", "Replace": "SuccessfulDelete", "Allow": "SuccessfulCreate"}[policy]
     eventually(lambda: told in _events(cluster, namespace))
     eventually(lambda: len(_jobs(cluster, namespace)) == count)
     kept = first["metadata"]["name"] in {one["metadata"]["name"] for one in _jobs(cluster, namespace)}
     assert kept == (policy != "Replace")
-    eventually(lambda: len(_get(cluster, namespace)["status"]["active"]) == count)
+    eventually(lambda: len(_active(cluster, namespace)) == count)
 
 
 def test_too_late(cluster: Running, namespace: str) -> None:
