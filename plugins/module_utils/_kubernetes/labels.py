@@ -44,7 +44,7 @@ def parent_name(name: str) -> str:
 def parent(name: str, owner: Owner, kinds: Collection[str], namespaces: Collection[str]) -> Body:
     """The parent of a set. kinds: "Deployment.apps"; namespaces: those that its members live in."""
     others = sorted(set(namespaces) - {_SPACE, ""})
-    notes = {TOOLING: f"{MANAGER}/v1", KINDS: ",".join(sorted(kinds))}
+    notes = {TOOLING: f"{MANAGER}/v1.0.0", KINDS: ",".join(sorted(kinds))}
     if others:
         notes[NAMESPACES] = ",".join(others)
     return {
