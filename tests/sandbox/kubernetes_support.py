@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import shutil
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 from kubernetes import client, dynamic
 
@@ -42,6 +43,7 @@ class Running:
         self.server = server
         self.directory = directory
         self.context = ssl.create_default_context(cafile=str(server.ca_file))
+        self._connections = threading.local()
 
     def api(self, token: str = ADMIN) -> client.ApiClient:
         """The official client."""
@@ -69,13 +71,28 @@ class Running:
         sent = {"Content-Type": media, **{name.replace("_", "-"): value for name, value in headers.items()}}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
-        request = urllib.request.Request(self.server.url + path, data, sent, method=method)  # noqa: S310 - https
+        connection = self._connection()
         try:
-            with urllib.request.urlopen(request, context=self.context, timeout=30) as response:  # noqa: S310
-                return _answer(response.status, response)
-        except HTTPError as error:
-            with error:
-                return _answer(error.code, error)
+            connection.request(method, path, data, sent)
+            with connection.getresponse() as response:
+                answer = _answer(response.status, response)
+        except BaseException:  # what comes next on it belongs to nobody
+            connection.close()
+            self._connections.open = None
+            raise
+        if method == "GET" and answer.code in (301, 302, 307) and "Location" in answer.headers:
+            place = urlsplit(answer.headers["Location"])
+            return self.request("GET", place._replace(scheme="", netloc="").geturl(), None, media, token, **headers)
+        return answer
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        """Of this thread, kept open: most of a request would be its handshake."""
+        found: http.client.HTTPSConnection | None = getattr(self._connections, "open", None)
+        if found is None:
+            place = urlsplit(self.server.url)
+            found = http.client.HTTPSConnection(str(place.hostname), place.port, context=self.context, timeout=30)
+            self._connections.open = found
+        return found
 
     def get(self, path: str, **headers: str) -> Any:
         """The body at a path that must be there."""
