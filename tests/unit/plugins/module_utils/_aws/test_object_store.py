@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from module_utils._aws.orphans import _identity, _is_known, _type
+from module_utils._aws.orphans import _identity, _is_known, _name, _type
 from module_utils._aws.s3 import Bucket
 from module_utils._aws.s3_config import PARTS
 from module_utils._engine.errors import SpecError
@@ -151,3 +151,15 @@ def test_leftovers_are_named_as_resources_are(arn: str, kind: str, identity: str
     assert (_type(arn), _identity(arn)) == (kind, identity)
     assert _is_known(arn, {identity})
     assert not _is_known(arn, {"something-else"})
+
+
+@pytest.mark.parametrize(
+    ("resource", "name"),
+    [
+        ("loadbalancer/a1b2", "a1b2"),
+        ("loadbalancer/net/a1b2/0123456789abcdef", "a1b2"),
+        ("targetgroup/k8s-shop/0123456789abcdef", "k8s-shop"),
+    ],
+)
+def test_load_balancers_that_are_left_have_the_name_that_people_see(resource: str, name: str) -> None:
+    assert _name(f"arn:aws:elasticloadbalancing:eu-central-1:123456789012:{resource}") == name
