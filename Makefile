@@ -53,6 +53,10 @@ sandbox-down: $(VENV)/.run ## Stop them
 sandbox-status: $(VENV)/.run ## Say what runs where
 	@python -m sandbox status
 
+.PHONY: kubeconfig
+kubeconfig: $(VENV)/.run ## Write .sandbox/kubeconfig, for kubectl as the administrator of the emulated clusters
+	@python -m sandbox kubeconfig
+
 ##@ Development
 .PHONY: test test-fast bench lint gates artefact-file clean
 test: $(VENV)/.develop $(LINK) ## All gates and all rings of tests

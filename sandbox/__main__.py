@@ -11,6 +11,7 @@ from pathlib import Path
 
 from . import lifecycle
 from .core.connection import CLOUDS, DEFAULT_PORTS
+from .kubeconfig import write as write_kubeconfig
 from .serve import Options, run
 
 
@@ -38,7 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="say what runs where; exit status 3 when something does not run")
     status.set_defaults(command=_status)
     status.add_argument("--json", action="store_true")
-    for command in (up, down, status):
+    kubeconfig = commands.add_parser(
+        "kubeconfig", help="write a kubeconfig for the emulated clusters, as administrator"
+    )
+    kubeconfig.set_defaults(command=_kubeconfig)
+    for command in (up, down, status, kubeconfig):
         command.add_argument("--clouds", default=",".join(CLOUDS), help="comma separated")
         command.add_argument("--directory", type=Path, default=lifecycle.default_directory())
     serve = commands.add_parser("serve", help="serve one cloud in the foreground")
@@ -103,6 +108,16 @@ def _status(options: argparse.Namespace) -> int:
         for cloud, item in found.items():
             print(f"{cloud:6} {item.url} (pid {item.pid})" if item else f"{cloud:6} not running")
     return 0 if len(running) == len(found) else 3
+
+
+def _kubeconfig(options: argparse.Namespace) -> int:
+    directory = options.directory.resolve()
+    clusters = lifecycle.clusters(_clouds(options), directory)
+    if not clusters:
+        raise lifecycle.SandboxError("no cluster stands: roll the platform out first")
+    path = write_kubeconfig(directory / "kubeconfig", clusters)
+    print(f"{path}: {', '.join(each['name'] for each in clusters)}")
+    return 0
 
 
 def _serve(options: argparse.Namespace) -> int:

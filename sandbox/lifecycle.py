@@ -57,6 +57,12 @@ def find(cloud: str, directory: Path) -> Running | None:
     return Running(cloud, data["pid"], data["port"], data["url"])
 
 
+def clusters(clouds: Iterable[str], directory: Path) -> list[dict[str, str]]:
+    """The clusters of the clouds that run: name, server, ca and the token of an administrator."""
+    running = [item for item in (find(cloud, directory) for cloud in clouds) if item]
+    return [each for item in running for each in Control(item.url, directory).call("GET", "clusters")]
+
+
 def launch(options: Options) -> subprocess.Popen[bytes]:
     """Start one emulator as a process; its output goes to ``<cloud>.log``."""
     directory = options.directory

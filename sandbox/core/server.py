@@ -152,6 +152,10 @@ def _add_control_routes(app: web.Application, cloud: CloudEmulator, context: Con
         # Real servers behind emulated instances, of clouds that name them.
         return web.json_response(list(cloud.servers()) if hasattr(cloud, "servers") else [])
 
+    async def clusters(_: web.Request) -> web.Response:
+        managed = sys.modules.get("sandbox.kubernetes.managed")
+        return web.json_response(managed.all_for_people() if managed is not None else [])
+
     async def journal(request: web.Request) -> web.Response:
         return web.json_response(context.journal.since(int(request.query.get("since", "0"))))
 
@@ -172,6 +176,7 @@ def _add_control_routes(app: web.Application, cloud: CloudEmulator, context: Con
         ("POST", "reset", reset),
         ("GET", "journal", journal),
         ("GET", "servers", servers),
+        ("GET", "clusters", clusters),
         ("POST", "shutdown", shutdown),
     ]
     for method, name, handler in routes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import secrets
 import select
 import shutil
 import socket
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.clock import Clock
 from ..core.tls import Authority
-from .identity import TokenCheck
+from .identity import MASTERS, TokenCheck, UserInfo
 
 if TYPE_CHECKING:
     from .authorization import Decide
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 128
+_PEOPLE = UserInfo("sandbox-admin", groups=(MASTERS,))
 _REFRESH_SECONDS = 0.5
 Body = dict[str, Any]
 _ALL: weakref.WeakSet[ManagedCluster] = weakref.WeakSet()
@@ -64,8 +66,9 @@ class ManagedCluster:
     ) -> None:
         self.name = name
         self._version = version
-        self._tokens, self._authority, self._directory = tokens, authority, directory
+        self._tokens, self.authority, self._directory = tokens, authority, directory
         self._clock, self._record, self._strike = clock, record, strike
+        self.admin_token = secrets.token_urlsafe(32)  # for people at this machine, whatever the cloud says of them
         self._objects, self._images = objects, images
         self._start_with = [*classes, *manifests]
         self._decide, self._refresh = decide, refresh
@@ -205,11 +208,11 @@ class ManagedCluster:
             from .cluster import Cluster
             from .server import ApiServer
 
-            cluster = Cluster(self.name, self._version, self._clock, self._authority.pem.decode())
+            cluster = Cluster(self.name, self._version, self._clock, self.authority.pem.decode())
             cluster.authorizer.beside = self._decide
             cluster.put_all([*self._start_with, *self._nodes])
             return ApiServer(
-                cluster, self._tokens, self._authority, *place, self._record, self._strike, listener=self._listener
+                cluster, self._tokens, self.authority, *place, self._record, self._strike, listener=self._listener
             )
         from .real import RealServer
 
@@ -217,7 +220,7 @@ class ManagedCluster:
             self.name,
             found,
             self._tokens,
-            self._authority,
+            self.authority,
             self._directory / "control-plane",
             place,
             self._record,
@@ -237,6 +240,14 @@ def _lasting(node: Body) -> Body:
     status = dict(node.get("status") or {})
     status["conditions"] = [(one["type"], one["status"]) for one in status.get("conditions") or []]
     return {**node, "status": status}
+
+
+def all_for_people() -> list[dict[str, str]]:
+    """Every cluster of this process: name, server, ca (PEM) and the token of its administrator."""
+    return [
+        {"name": one.name, "server": one.endpoint, "ca": one.authority.pem.decode(), "token": one.admin_token}
+        for one in sorted(_ALL, key=lambda one: one.name)
+    ]
 
 
 def stop_all() -> None:

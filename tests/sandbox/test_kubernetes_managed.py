@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.client import CoreV1Api
+from kubernetes.config import new_client_from_config
 
 from sandbox.core.clock import Clock
 from sandbox.core.tls import Authority
+from sandbox.kubeconfig import write as write_kubeconfig
 from sandbox.kubernetes import MASTERS, UserInfo
 from sandbox.kubernetes.controllers import ImageTable, Program, node
-from sandbox.kubernetes.managed import ManagedCluster
+from sandbox.kubernetes.managed import ManagedCluster, all_for_people
 from tests.sandbox.kubernetes_support import ADMIN, Running, deployment, eventually
 
 _WEB = """
@@ -106,7 +109,7 @@ def cluster(managed: ManagedCluster) -> Running:
 
     class Server:
         url = managed.endpoint
-        ca_file = managed._authority.certificate_file
+        ca_file = managed.authority.certificate_file
 
     running = Running(Server, managed._directory)  # type: ignore[arg-type]
     names = [one["metadata"]["name"] for one in running.get("/api/v1/nodes")["items"]]
@@ -118,7 +121,7 @@ def test_the_first_connections_are_not_lost(tmp_path: Path) -> None:
     """Several at once wake it up, and all of them are answered; stop() closes the port and ends the threads."""
     journal: list[dict[str, Any]] = []
     made = _cluster(tmp_path, record=lambda **entry: journal.append(entry))
-    running = Running(type("Server", (), {"url": made.endpoint, "ca_file": made._authority.certificate_file}), tmp_path)  # type: ignore[arg-type]
+    running = Running(type("Server", (), {"url": made.endpoint, "ca_file": made.authority.certificate_file}), tmp_path)  # type: ignore[arg-type]
     answers: list[int] = []
     threads = [
         threading.Thread(target=lambda: answers.append(running.request("GET", "/api/v1/pods").code)) for _ in range(4)
@@ -135,6 +138,30 @@ def test_the_first_connections_are_not_lost(tmp_path: Path) -> None:
     assert not [one.name for one in threading.enumerate() if one.name in ("kubernetes-demo", "kubernetes-door-demo")]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", made.port), timeout=1)
+
+
+def test_processes_of_pods_end_with_their_cluster(tmp_path: Path) -> None:
+    """Nothing is left behind."""
+    images = ImageTable({"*/web:*": Program((sys.executable, "-c", _WEB))})
+    made = _cluster(tmp_path, images=images)
+    made.set_nodes([_node("n1")])
+    place = type("Server", (), {"url": made.endpoint, "ca_file": made.authority.certificate_file})
+    running = Running(place, tmp_path)  # type: ignore[arg-type]
+    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
+    main = {"name": "main", "image": "example.org/web:1", "ports": [{"containerPort": 8080}], "readinessProbe": probe}
+    pods = "/api/v1/namespaces/default/pods"
+    running.post(pods, {"metadata": {"name": "web"}, "spec": {"containers": [main]}})
+
+    def ready() -> str:
+        status = running.get(f"{pods}/web").get("status", {})
+        return str(status["podIP"]) if (status.get("containerStatuses") or [{}])[0].get("ready") else ""
+
+    address = eventually(ready)
+    assert urllib.request.urlopen(f"http://{address}:8080/", timeout=10).status == 200
+    made.stop()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://{address}:8080/", timeout=10)
+    assert not (tmp_path / "state" / "pods").exists()
 
 
 def test_one_that_nobody_looked_into_stops_too(tmp_path: Path) -> None:
@@ -217,6 +244,21 @@ def test_a_load_balancer_serves(cluster: Running, account: Account) -> None:
         urllib.request.urlopen(f"http://{address}:18080/", timeout=10)
 
 
+def test_a_port_that_cannot_be_had(cluster: Running) -> None:
+    """An Event says so, and the address is there all the same."""
+    services = "/api/v1/namespaces/default/services"
+    with socket.create_server(("0.0.0.0", 0)) as taken:  # noqa: S104 - on purpose: all addresses
+        port = taken.getsockname()[1]
+        spec = {"type": "LoadBalancer", "selector": {"app": "x"}, "ports": [{"port": port}]}
+        cluster.post(services, {"metadata": {"name": "taken"}, "spec": spec})
+        eventually(lambda: _given(cluster, f"{services}/taken"))
+        events = cluster.get("/api/v1/namespaces/default/events")["items"]
+        told = [one["message"] for one in events if one["reason"] == "PortNotServed"]
+    assert f":{port} of this machine: " in told[0]
+    cluster.request("DELETE", f"{services}/taken")
+    eventually(lambda: cluster.request("GET", f"{services}/taken").code == 404)
+
+
 def test_a_balancer_that_is_none_any_more(cluster: Running, account: Account) -> None:
     """Changing the type gives everything back."""
     services = "/api/v1/namespaces/default/services"
@@ -267,6 +309,36 @@ def test_a_claim_gets_a_disk_when_a_pod_wants_it(cluster: Running, account: Acco
     assert not account.volumes
 
 
+def test_a_pod_waits_for_its_claim_and_goes_where_the_volume_is(managed: ManagedCluster, cluster: Running) -> None:
+    """The reason is told; a volume in a zone keeps its pod there."""
+    zones = {"n1": "z1", "n2": "z2"}
+    managed.set_nodes([_node(name, labels={"topology.kubernetes.io/zone": zone}) for name, zone in zones.items()])
+    eventually(lambda: "topology.kubernetes.io/zone" in cluster.get("/api/v1/nodes/n1")["metadata"]["labels"])
+    pods = "/api/v1/namespaces/default/pods"
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "late"}}
+    pod = {"containers": [{"name": "main", "image": "example.org/idle:1"}], "volumes": [volume]}
+    cluster.post(pods, {"metadata": {"name": "first"}, "spec": pod})
+
+    def scheduled(name: str) -> dict[str, Any]:
+        conditions = cluster.get(f"{pods}/{name}").get("status", {}).get("conditions") or []
+        return next((one for one in conditions if one["type"] == "PodScheduled"), {})
+
+    eventually(lambda: 'persistentvolumeclaim "late" not found' in scheduled("first").get("message", ""))
+    cluster.post(_CLAIMS, _claim("late"))
+    eventually(lambda: _phase(cluster, f"{pods}/first") == "Running")
+    node = cluster.get(f"{pods}/first")["spec"]["nodeName"]
+    assert cluster.get(f"{_CLAIMS}/late")["metadata"]["annotations"]["volume.kubernetes.io/selected-node"] == node
+    cluster.request("DELETE", f"{pods}/first?gracePeriodSeconds=0")
+    cluster.request("PATCH", f"/api/v1/nodes/{node}", {"spec": {"unschedulable": True}}, media=_MERGE)
+    cluster.post(pods, {"metadata": {"name": "second"}, "spec": pod})
+    eventually(lambda: "1 node(s) had volume node affinity conflict" in scheduled("second").get("message", ""))
+    cluster.request("PATCH", f"/api/v1/nodes/{node}", {"spec": {"unschedulable": None}}, media=_MERGE)
+    eventually(lambda: cluster.get(f"{pods}/second")["spec"].get("nodeName") == node)
+    cluster.request("DELETE", f"{_CLAIMS}/late")
+    cluster.request("DELETE", f"{pods}/second?gracePeriodSeconds=0")
+    eventually(lambda: cluster.request("GET", f"{_CLAIMS}/late").code == 404)
+
+
 def test_volumes_that_were_there_before(cluster: Running, account: Account) -> None:
     """The smallest one that will do is bound and, with its policy, kept; nothing is made in the account."""
     for name, size in (("large", "50Gi"), ("small", "5Gi"), ("tiny", "1Gi")):
@@ -278,3 +350,14 @@ def test_volumes_that_were_there_before(cluster: Running, account: Account) -> N
     cluster.request("DELETE", f"{_CLAIMS}/static")
     eventually(lambda: _phase(cluster, "/api/v1/persistentvolumes/small") == "Released")
     assert not account.volumes
+
+
+def test_people_at_this_machine_get_a_kubeconfig(managed: ManagedCluster, cluster: Running, tmp_path: Path) -> None:
+    """With an administrator's token of each cluster's own, readable by them alone."""
+    path = write_kubeconfig(
+        tmp_path / "kubeconfig", [one for one in all_for_people() if one["server"] == managed.endpoint]
+    )
+    assert path.stat().st_mode & 0o077 == 0
+    client = new_client_from_config(config_file=str(path), context="demo")
+    found = CoreV1Api(client).list_node()
+    assert {one.metadata.name for one in found.items} >= {"n1"}
