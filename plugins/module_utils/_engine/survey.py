@@ -67,7 +67,8 @@ def survey(graph: Graph, settings: Settings, clock: Clock) -> Survey:
         try:
             planned.problems = _plan_one(planned, graph, result, settings, clock)
         except SpecError as error:
-            planned.problems = [f"{planned.what}: {error.message}"]
+            error.what = error.what or planned.what
+            planned.problems = [str(error)]
             return Outcome.FAILED
         except CloudError as error:
             error.what = error.what or planned.what

@@ -55,11 +55,11 @@ def test_all_that_objects_say_against_the_plan_is_told_at_once() -> None:
     """With the object's name; nothing is touched, and those that need them are not looked at."""
     cloud = FakeCloud()
     first, second = Tried(cloud, "a"), Tried(cloud, "b")
-    first.says, second.says = SpecError("spec.foo: unknown field"), SpecError("is somebody else's")
+    first.says, second.says = SpecError("spec.foo: unknown field"), SpecError("is somebody else's", hint="Ask them.")
     third = Fake(cloud, "c", (first,))
     with pytest.raises(SpecError) as told:
         cloud.run(first, second, third)
-    assert "fake a: spec.foo: unknown field fake b: is somebody else's" in str(told.value)
+    assert "fake a: spec.foo: unknown field fake b: is somebody else's. Ask them." in str(told.value)
     assert cloud.calls == []
 
 
