@@ -18,7 +18,8 @@ def main(directory: Path) -> int:
         return 1
     print("\nWhat stands where")
     for report in sites:
-        for line in describe(report):
+        services = next((each for each in reports if _is_about(each, report["site"]["name"], "application")), {})
+        for line in [*describe(report), *describe_services(services)]:
             print(f"  {line}")
     here = Path.cwd()
     shown = directory.relative_to(here) if directory.is_relative_to(here) else directory
@@ -28,6 +29,9 @@ def main(directory: Path) -> int:
         (f"{shown}/timeline.html", "what took how long, site by site, with the critical path"),
         (f"{shown}/<site>.json", "every object, every change, ids and addresses"),
         ("make rollout", "again: nothing changes"),
+        ("make verify", "asks every cluster and application again: verify.json, and verify.xml for JUnit"),
+        ("make load", "a bounded load on the applications, with percentiles"),
+        ("make kubeconfig", f"kubectl --kubeconfig {logs}/kubeconfig get pods -A"),
         ("make plan", "what a change in inventories/sandbox/group_vars would do"),
         ("make sandbox-status", f"where the emulated clouds listen; their logs are in {logs}"),
         ("make destroy", "removes the three sites, and shows that nothing is left"),
@@ -36,6 +40,20 @@ def main(directory: Path) -> int:
     for what, why in hints:
         print(f"  {what:<{width}}  {why}")
     return 0
+
+
+def _is_about(report: dict[str, Any], site: str, subject: str) -> bool:
+    return report.get("subject") == subject and (report.get("site") or {}).get("name") == site
+
+
+def describe_services(report: dict[str, Any]) -> list[str]:
+    """The services of one site, a line each."""
+    found = (report.get("outputs") or {}).get("services") or {}
+    return [
+        f"{'':<12} service {name} {item['image'].rpartition(':')[2]}, {item['ready']} of {item['replicas']} ready"
+        + (", rolled back: see the report" if item.get("rolled_back") else "")
+        for name, item in sorted(found.items())
+    ]
 
 
 def describe(report: dict[str, Any]) -> list[str]:
