@@ -18,8 +18,8 @@ def main(directory: Path) -> int:
         return 1
     print("\nWhat stands where")
     for report in sites:
-        services = next((each for each in reports if _is_about(each, report["site"]["name"], "application")), {})
-        for line in [*describe(report), *describe_services(services)]:
+        services = [each for each in reports if _is_about(each, report["site"]["name"], "application")]
+        for line in [*describe(report), *(line for each in services for line in describe_services(each))]:
             print(f"  {line}")
     here = Path.cwd()
     shown = directory.relative_to(here) if directory.is_relative_to(here) else directory
