@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,16 @@ class Running:
             place = urlsplit(answer.headers["Location"])
             return self.request("GET", place._replace(scheme="", netloc="").geturl(), None, media, token, **headers)
         return answer
+
+    def events(self, path: str, **headers: str) -> Iterator[Any]:
+        """Those of a watch, as they come; the watch is open when the first is there, and ends with the generator."""
+        place = urlsplit(self.server.url)
+        connection = http.client.HTTPSConnection(str(place.hostname), place.port, context=self.context, timeout=30)
+        with closing(connection):
+            connection.request("GET", path, headers={"Authorization": f"Bearer {ADMIN}", **headers})
+            with connection.getresponse() as response:
+                for line in response:
+                    yield json.loads(line)
 
     def _connection(self) -> http.client.HTTPSConnection:
         """Of this thread, kept open: most of a request would be its handshake."""

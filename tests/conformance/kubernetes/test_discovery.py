@@ -129,8 +129,7 @@ def test_metadata_alone(cluster: Running, namespace: str) -> None:
         "PartialObjectMetadataList",
         [made["metadata"]],
     )
-    query = f"{only}&watch=1&timeoutSeconds=1"
-    event = cluster.request("GET", f"{path}?{query}", Accept=media.format("PartialObjectMetadata")).body
+    event = next(cluster.events(f"{path}?{only}&watch=1", Accept=media.format("PartialObjectMetadata")))
     assert (event["type"], event["object"]) == ("ADDED", wanted)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from typing import Any
@@ -129,11 +128,14 @@ def test_field_selectors(cluster: Running, namespace: str) -> None:
 def test_streaming_lists(cluster: Running, namespace: str) -> None:
     """sendInitialEvents: what is there, then a marked bookmark."""
     cluster.post(f"/api/v1/namespaces/{namespace}/configmaps", {"metadata": {"name": "there"}})
-    query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1"
-    text = cluster.request("GET", f"/api/v1/namespaces/{namespace}/configmaps?{query}").body
-    lines = text if isinstance(text, list) else [json.loads(line) for line in str(text).splitlines()]
-    assert "there" in [one["object"]["metadata"]["name"] for one in lines if one["type"] == "ADDED"]
-    bookmark = next(one for one in lines if one["type"] == "BOOKMARK")
+    query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    names = []
+    for event in cluster.events(f"/api/v1/namespaces/{namespace}/configmaps?{query}"):
+        if event["type"] == "BOOKMARK":
+            bookmark = event
+            break
+        names.append(event["object"]["metadata"]["name"])
+    assert "there" in names
     assert bookmark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
     refused = cluster.request("GET", f"/api/v1/namespaces/{namespace}/configmaps?watch=1&sendInitialEvents=true")
     assert refused.code == 422
