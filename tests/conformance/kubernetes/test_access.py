@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -135,6 +136,11 @@ def test_tokens_end(cluster: Running, namespace: str) -> None:
     eventually(lambda: cluster.request("GET", "/api", token=token).code == 401)
 
 
+def _reviewed(cluster: Running, review: dict[str, Any], allowed: bool) -> bool:
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    return cluster.post(path, review)["status"]["allowed"] is allowed
+
+
 def test_reviews(cluster: Running, namespace: str) -> None:
     """Access, rules, identity, tokens."""
     _allow(cluster, namespace, "default", "get", resources=("pods",))
@@ -143,12 +149,8 @@ def test_reviews(cluster: Running, namespace: str) -> None:
     reviews = "/apis/authorization.k8s.io/v1"
     for verb, allowed in (("get", True), ("delete", False)):
         spec = {"resourceAttributes": {"verb": verb, "resource": "pods", "namespace": namespace}}
-        asked = {**spec, "user": name}
-        eventually(
-            lambda body=asked, wanted=allowed: (
-                cluster.post(f"{reviews}/subjectaccessreviews", {"spec": body})["status"]["allowed"] is wanted
-            )
-        )
+        review = {"spec": {**spec, "user": name}}
+        eventually(partial(_reviewed, cluster, review, allowed))
         own = cluster.request("POST", f"{reviews}/selfsubjectaccessreviews", {"spec": spec}, token=token)
         assert own.body["status"]["allowed"] is allowed
     rules = cluster.request(
