@@ -280,7 +280,7 @@ class _Deployment:
                 done.rolled_back = True
                 running = seen.running(rendered.service)
                 images = ", ".join(f"{image} ({count} ready)" for image, count in running.items())
-                problems.append(f"{name}: {each.reason} Rolled back: {images or 'nothing'} runs now.")
+                problems.append(f"{name}: {each.reason.rstrip('.')}. Rolled back: {images or 'nothing'} runs now.")
             elif each.reason or each.report.failed:
                 problems.append(f"{name}: {each.reason or each.report.summary()}")
             if rendered.split and rendered.split.share != rendered.split.weight:

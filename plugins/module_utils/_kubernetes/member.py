@@ -162,7 +162,7 @@ class Member(Resource):
             return Health(Status.READY)
         why = self.session.explain(body, at_once=state.status is Status.FAILED)
         if why and why not in state.reason:
-            return Health(state.status, f"{state.reason}. {why}" if state.reason else why, state.recovery)
+            return Health(state.status, f"{state.reason.rstrip('.')}. {why}" if state.reason else why, state.recovery)
         return state
 
     def _served(self, body: Body) -> Health:

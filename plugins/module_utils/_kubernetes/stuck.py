@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -82,7 +83,8 @@ def _log(client: Client, pod: Body, container: str, *, previous: bool) -> str:
         text = client.logs(meta["namespace"], meta["name"], container=container, tail=_LOG_LINES, previous=previous)
     except CloudError:
         return ""
-    return " | ".join(line.strip()[:300] for line in text.splitlines() if line.strip())
+    lines = [line.strip()[:300] for line in text.splitlines() if line.strip()]
+    return " | ".join(line for line, _count in itertools.groupby(lines))  # some say the same at every start
 
 
 def _fine(pod: Body) -> bool:
