@@ -165,6 +165,11 @@ def _forbidden(message: str, causes: list[Mapping[str, Any]], known: dict[str, A
         return NamespaceTerminating(message, hint=hint, **known)
     if "exceeded quota" in message or ("must specify" in message and "quota" in message):
         return QuotaExceeded(message, hint="Raise the namespace's ResourceQuota, or ask for less.", **known)
+    if "Update role assignment to allow access" in message:
+        # AKS with Azure RBAC: a new role counts after up to five minutes (Microsoft Learn, "Use Azure role-based access
+        # control for AKS"), and says the same until then as one that is missing.
+        hint = "Give the site's identity a role in the cluster. A new one takes up to five minutes to count."
+        return NotYetConsistent(message, hint=hint, **known)
     if "cannot" in message and "User" in message:
         return AuthError(message, hint="Give the site's identity this right in the cluster.", **known)
     # Admission (Pod Security, policies): what is asked for is refused, whoever asks.

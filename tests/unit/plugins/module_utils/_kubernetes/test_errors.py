@@ -27,6 +27,10 @@ def _status(code: int, reason: str, message: str, **details: Any) -> str:
     return json.dumps({**body, **({"reason": reason} if reason else {}), "details": details})
 
 
+_AZURE = (
+    'nodes is forbidden: User "3b2f" cannot list resource "nodes" in API group "" at the cluster scope: '
+    "User does not have access to the resource in Azure. Update role assignment to allow access."
+)
 _QUOTA = (
     'pods "web" is forbidden: exceeded quota: compute, requested: requests.cpu=2, used: requests.cpu=7, '
     "limited: requests.cpu=8"
@@ -45,6 +49,7 @@ _POD_SECURITY = 'pods "web" is forbidden: violates PodSecurity "restricted:lates
     [
         (401, "Unauthorized", "Unauthorized", AuthError),
         (403, "Forbidden", _RIGHT, AuthError),
+        (403, "Forbidden", _AZURE, NotYetConsistent),
         (403, "Forbidden", _QUOTA, QuotaExceeded),
         (403, "Forbidden", _GOING, NamespaceTerminating),
         (403, "Forbidden", _POD_SECURITY, InvalidRequest),
