@@ -28,13 +28,18 @@ from ._kubernetes.place import Place
 from ._kubernetes.rollouts import Rollout, image_of, is_marked, returning
 from ._kubernetes.seen import Seen, look, shown
 from ._kubernetes.sets import SetOptions, converge_set
-from ._spec.application import Application
+from ._spec.application import Application, Service
 from ._spec.names import fit
 from ._spec.site import Site, check
 
 T = TypeVar("T")
 _SIDE_BY_SIDE = 6
 _SET_NAME_LENGTH = 50
+
+
+def set_name(service: Service) -> str:
+    """Of the set that a service's objects are."""
+    return fit(f"{service.namespace}-{service.name}", _SET_NAME_LENGTH)
 
 
 @dataclass
@@ -223,7 +228,7 @@ class _Deployment:
             replace(settings, state=service.state),
             objects,
             SetOptions(
-                name=fit(f"{service.namespace}-{service.name}", _SET_NAME_LENGTH),
+                name=set_name(service),
                 namespace=service.namespace,
                 force_conflicts=force or self.force,
             ),

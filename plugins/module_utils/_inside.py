@@ -10,19 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ._application import deploy
+from ._application import set_name as service_set
 from ._capability import driver as driver_for
 from ._engine.capability import Driver
 from ._engine.clock import Clock, SystemClock
 from ._engine.errors import NotFound
-from ._engine.plan import Action
-from ._engine.report import Entry, Report
+from ._engine.report import Report
 from ._engine.retry import retry_call
 from ._kubernetes.application import render
 from ._kubernetes.base import build as build_base
 from ._kubernetes.client import Client
-from ._kubernetes.objects import Body, ref_of
 from ._kubernetes.place import Place
+from ._kubernetes.sets import in_no_cluster
 from ._kubernetes_base import lay, surroundings
+from ._kubernetes_base import set_name as base_set
 from ._module import Outcome, ProgressFile, Waits, attempt, blank
 from ._run import Options, settings_of
 from ._spec.application import Application
@@ -187,13 +188,13 @@ class Call:
             return report
         if self.module == "kubernetes_base":
             around = surroundings(self.site, ranges, "0.0", self.params.get("site_outputs"))
-            bodies: list[Body] = build_base(spec, around)
+            report.entries = in_no_cluster(base_set(self.site), build_base(spec, around))
         else:
             place = Place.of(self.site)
-            bodies = [body for service in spec.services for body in render(service, place, ranges).present]
-        for body in bodies:
-            ref = ref_of(body)
-            report.entries.append(Entry(f"kubernetes.{ref.api_version}.{ref.kind}", ref.path, action=Action.CREATE))
+            for service in spec.services:
+                rendered = render(service, place, ranges)
+                if rendered.present:
+                    report.entries += in_no_cluster(service_set(service), rendered.present)
         report.warnings.append(
             "There is no cluster yet: all of it would be made, which the cluster could not be asked."
         )

@@ -12,15 +12,14 @@ from ._capability import driver as driver_for
 from ._engine.capability import Driver
 from ._engine.clock import Clock, SystemClock
 from ._engine.errors import NotFound, SpecError
-from ._engine.plan import Action
-from ._engine.report import Entry, Report
+from ._engine.report import Report
 from ._engine.retry import retry_call
 from ._engine.settings import Notify
 from ._kubernetes.client import Client
 from ._kubernetes.documents import read
 from ._kubernetes.health import WaitCondition
-from ._kubernetes.manifests import flatten
-from ._kubernetes.sets import SetOptions, converge_set
+from ._kubernetes.manifests import flatten, malformed
+from ._kubernetes.sets import SetOptions, converge_set, in_no_cluster
 from ._module import Outcome, ProgressFile, Waits, attempt, blank
 from ._run import Options, settings_of
 from ._spec.arguments import argument_spec, build
@@ -95,13 +94,9 @@ def apply(
 def _without_cluster(objects: list[Any], spec: Manifests, options: Options) -> Report:
     report = Report(check=options.check, state=options.state)
     report.outputs = {"set": spec.name, "addresses": {}}
-    for body in flatten(objects):
-        meta = body.get("metadata") if isinstance(body, Mapping) else None
-        if not isinstance(meta, Mapping) or "name" not in meta:
-            raise SpecError("Every manifest needs apiVersion, kind and metadata.name.")
-        name = f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else str(meta["name"])
-        kind = f"kubernetes.{body.get('apiVersion')}.{body.get('kind')}"
-        report.entries.append(Entry(kind, name, action=Action.CREATE))
+    bodies = list(flatten(objects))
+    check(malformed(bodies))
+    report.entries = in_no_cluster(spec.name, bodies) if bodies else []
     if report.entries:
         report.warnings.append(
             "There is no cluster yet. All of the set would be made; what its cluster would say of it is not known."

@@ -61,6 +61,12 @@ def prepare(documents: Sequence[Any], namespace: str, namespaced: Namespaced) ->
     return bodies, problems
 
 
+def malformed(documents: Sequence[Any]) -> list[str]:
+    """What is wrong with their form, as sentences; as `prepare` says it, without asking a cluster."""
+    found = ((position, _malformed(each)) for position, each in enumerate(flatten(documents), 1))
+    return [f"Manifest {position}: {wrong}" for position, wrong in found if wrong]
+
+
 def is_crd(body: Body) -> bool:
     """Whether it defines a kind, well enough to tell which."""
     if body["kind"] != CRD or group_of(body["apiVersion"]) != _CRD_GROUP:

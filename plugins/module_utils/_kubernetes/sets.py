@@ -15,7 +15,8 @@ from .._engine.apply import converge
 from .._engine.clock import Clock, SystemClock
 from .._engine.errors import NotFound, SpecError
 from .._engine.graph import Graph
-from .._engine.report import Report
+from .._engine.plan import Action
+from .._engine.report import Entry, Report
 from .._engine.resource import Resource
 from .._engine.retry import retry_call
 from .._engine.settings import Notify, Settings
@@ -83,6 +84,12 @@ def converge_set(
     report.warnings += client.take_warnings()
     report.seconds = clock.now() - begun
     return report
+
+
+def in_no_cluster(name: str, bodies: Sequence[Mapping[str, Any]]) -> list[Entry]:
+    """What a set would make in a cluster that is yet to be made: its record, and every object."""
+    refs = [Ref("v1", "ConfigMap", parent_name(name), "default"), *(ref_of(body) for body in bodies)]
+    return [Entry(f"kubernetes.{ref.api_version}.{ref.kind}", ref.path, action=Action.CREATE) for ref in refs]
 
 
 class _Set:

@@ -59,6 +59,7 @@ def test_a_plan_before_there_is_a_cluster_makes_everything(call: Any) -> None:
     base = call("kubernetes_base", SITE, check=True)
     assert not base.get("failed"), base
     assert {item["action"] for item in base["resources"]} == {"create"}
+    assert base["resources"][0]["name"].startswith("default/applyset-")  # the set's own record, as in the cluster
     kinds = {item["kind"] for item in base["resources"]}
     assert {"kubernetes.v1.Namespace", "kubernetes.networking.k8s.io/v1.NetworkPolicy"} <= kinds
     services = {"services": [{"name": "api", "image": "example.org/api:1"}]}

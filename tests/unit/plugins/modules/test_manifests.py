@@ -128,6 +128,6 @@ def test_without_a_cluster(call: Any, there: dict[str, bool]) -> None:
     there["cluster"] = False
     asked = {**SITE, "name": "early", "definitions": [CONFIG]}
     planned = call("manifests", asked, check=True)
-    assert _actions(planned) == {"flags": "create"}
+    assert _actions(planned) == {"default/applyset-early": "create", "flags": "create"}
     assert "no cluster" in call("manifests", asked)["msg"]
     assert not call("manifests", {**SITE, "name": "early", "state": "absent"})["changed"]
