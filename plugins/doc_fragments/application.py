@@ -221,6 +221,7 @@ options:
               - Who the service's own account is in the cloud. On AWS the ARN of a role, on GCP the e-mail address of
                 a service account, on Azure the client id of a managed identity.
               - What the identity may do, and that this account may be it, is said in the cloud.
+              - A workload of M(multicloud.platform.workload_identity) needs none.
             type: str
           image_pull_secrets:
             description: Names of Secrets with credentials of registries. The site's own registry needs none.

@@ -19,7 +19,7 @@ options:
     description:
       - Names of capabilities.
       - Each is V(network), V(secret_store), V(cluster), V(database), V(cache), V(registry), V(object_store),
-        V(kubernetes_base) or V(application).
+        V(workload_identity), V(kubernetes_base) or V(application).
     required: true
   others:
     description: Names of variables that begin so and are meant for somebody else.

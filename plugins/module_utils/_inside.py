@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ._application import deploy
@@ -20,6 +20,7 @@ from ._engine.retry import retry_call
 from ._kubernetes.application import render
 from ._kubernetes.base import build as build_base
 from ._kubernetes.client import Client
+from ._kubernetes.clouds import identities_of
 from ._kubernetes.place import Place
 from ._kubernetes.sets import in_no_cluster
 from ._kubernetes_base import lay, surroundings
@@ -47,7 +48,7 @@ class Inside(Waits):
 
 @dataclass(frozen=True)
 class Facts:
-    """Module options of kubernetes_base alone. site_outputs: what the module `site` says of the site."""
+    """Module options that both have of other modules' results. site_outputs: what the module `site` says of the site."""
 
     site_outputs: dict[str, Any] | None = field(default=None)
 
@@ -59,7 +60,7 @@ def arguments(module: str) -> dict[str, dict[str, Any]]:
     spec["network"] = {"type": "dict", "options": argument_spec(Network), "no_log": False}
     required = module == "application"
     spec[module] = {"type": "dict", "options": argument_spec(BLOCKS[module]), "no_log": False, "required": required}
-    return spec | (argument_spec(Facts) if module == "kubernetes_base" else {})
+    return spec | argument_spec(Facts)
 
 
 def carry_out(
@@ -81,6 +82,22 @@ def carry_out(
     if progress.trouble:
         outcome.warnings.append(progress.trouble)
     return outcome
+
+
+def with_identities(spec: Any, site: Site, outputs: Mapping[str, Any]) -> Any:
+    """The specification, resolved, with who its service accounts are, as far as the site's workload identities tell and
+    it does not say so itself."""
+    known = identities_of(site.cloud, outputs)
+
+    def named(each: Any, name: str) -> Any:
+        found = None if each.identity else known.get((each.namespace, name))
+        return replace(each, identity=found) if found else each
+
+    if isinstance(spec, KubernetesBase):
+        return replace(spec, service_accounts=tuple(named(each, each.name) for each in spec.service_accounts))
+    # A service with the account of somebody else says nothing about it.
+    services = (each if each.service_account else named(each, each.name) for each in spec.services)
+    return replace(spec, services=tuple(services))
 
 
 class Call:
@@ -115,6 +132,7 @@ class Call:
         begun = clock.now()
         check(site.validate())
         spec: Any = build(BLOCKS[self.module], self.params.get(self.module) or {}).resolve(site)
+        spec = with_identities(spec, site, self.params.get("site_outputs") or {})
         ranges = self._ranges(spec)
         settings = settings_of(site, self.options)
         client = self._client()

@@ -28,6 +28,7 @@ from ._spec.object_store import ObjectStore
 from ._spec.registry import Registry
 from ._spec.secret_store import SecretStore
 from ._spec.site import Site
+from ._spec.workload_identity import WorkloadIdentity
 
 _SPECS: dict[str, type] = {
     "network": Network,
@@ -37,6 +38,7 @@ _SPECS: dict[str, type] = {
     "cache": Cache,
     "registry": Registry,
     "object_store": ObjectStore,
+    "workload_identity": WorkloadIdentity,
 }
 CAPABILITIES: dict[str, type] = {name: _SPECS[name] for name in ORDER}
 
@@ -51,6 +53,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "cache": ("network", "secret_store", "cache"),
     "registry": ("registry",),
     "object_store": ("object_store",),
+    "workload_identity": tuple(name for name in CAPABILITIES if name != "registry"),
 }
 TAKES |= {f"{name}_info": TAKES[name] for name in ("secret_store", "database", "cache", "registry")}
 # What a capability needs besides itself.
@@ -58,6 +61,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "cluster": ("network",),
     "database": ("network", "secret_store"),
     "cache": ("network", "secret_store"),
+    "workload_identity": ("network", "secret_store", "cluster", "database", "cache", "object_store"),
 }
 
 # The library to install, by the first part of the import that failed.
@@ -99,14 +103,16 @@ class Going:
     allow_unreachable_cluster: bool = False
 
 
+Capability = Literal[
+    "network", "secret_store", "cluster", "database", "cache", "registry", "object_store", "workload_identity"
+]
+
+
 @dataclass(frozen=True)
 class Selection:
     """Module options of `site` and `site_info` that say what a call is about."""
 
-    only: (
-        tuple[Literal["network", "secret_store", "cluster", "database", "cache", "registry", "object_store"], ...]
-        | None
-    ) = None
+    only: tuple[Capability, ...] | None = None
 
 
 @dataclass

@@ -26,6 +26,7 @@ from ._spec.object_store import ObjectStore
 from ._spec.registry import Registry
 from ._spec.secret_store import SecretStore
 from ._spec.site import Site, check
+from ._spec.workload_identity import WorkloadIdentity
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Wanted:
     cache: Cache | None = None
     registry: Registry | None = None
     object_store: ObjectStore | None = None
+    workload_identity: WorkloadIdentity | None = None
     refers: frozenset[str] = frozenset()
 
 
@@ -138,18 +140,33 @@ def settings_of(site: Site, options: Options) -> Settings:
 
 
 # In the order of their making; what stands later may need what stands earlier.
-CAPABILITIES = ("network", "secret_store", "cluster", "database", "cache", "registry", "object_store")
+CAPABILITIES = (
+    "network",
+    "secret_store",
+    "cluster",
+    "database",
+    "cache",
+    "registry",
+    "object_store",
+    "workload_identity",
+)
 
 
 def _resolved(wanted: Wanted) -> dict[str, Any]:
     """The specifications that the call names, and those that others need although it does not name them."""
     named = {name: getattr(wanted, name) for name in CAPABILITIES}
     stores = named["database"] is not None or named["cache"] is not None
+    identities = named["workload_identity"]
+    if named["cluster"] is None and identities is not None and identities.workloads:
+        named["cluster"] = Cluster()
     if named["network"] is None and (stores or named["cluster"] is not None):
         named["network"] = Network()
     if named["secret_store"] is None and stores:
         named["secret_store"] = SecretStore()
-    return {name: spec.resolve(wanted.site) for name, spec in named.items() if spec is not None}
+    specs = {name: spec.resolve(wanted.site) for name, spec in named.items() if spec is not None}
+    if "workload_identity" in specs:
+        check(specs["workload_identity"].problems(specs))
+    return specs
 
 
 def _build(driver: Driver, wanted: Wanted, specs: dict[str, Any], options: Options) -> dict[str, Built]:
@@ -174,7 +191,27 @@ def _build(driver: Driver, wanted: Wanted, specs: dict[str, Any], options: Optio
         built["registry"] = driver.registry(specs["registry"], built.get("cluster"))
     if "object_store" in specs:
         built["object_store"] = driver.object_store(specs["object_store"])
+    if "workload_identity" in specs:
+        built["workload_identity"] = driver.workload_identity(specs["workload_identity"], specs, built)
+        _refer(wanted, built)
     return built
+
+
+def _refer(wanted: Wanted, built: dict[str, Built]) -> None:
+    """What workloads refer to and the call leaves alone is only looked at, and nothing else of it is asked about."""
+    kept = {name for name in built if name == "network" or (getattr(wanted, name) and name not in wanted.refers)}
+    if "database" in kept or "cache" in kept:
+        kept.add("secret_store")
+    for name in built.keys() - kept:
+        del built[name]
+    own = {id(each) for part in built.values() for each in part.resources}
+    queue = [need for each in built["workload_identity"].resources for need in each.needs]
+    while queue:
+        each = queue.pop()
+        if id(each) not in own:
+            own.add(id(each))
+            each.managed = False
+            queue += each.needs
 
 
 def _inside(driver: Driver, wanted: Wanted, built: dict[str, Built], options: Options, clock: Clock) -> list[Resource]:

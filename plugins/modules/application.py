@@ -49,6 +49,12 @@ options:
     default: false
   network:
     description: The site's network, described as where it is made, for the addresses that policies allow. Not changed.
+  site_outputs:
+    description:
+      - What RV(multicloud.platform.site#module:outputs) or RV(multicloud.platform.site_info#module:outputs) says of the
+        site. On Azure the accounts of services that are workloads of M(multicloud.platform.workload_identity) are told
+        their identity from it. On AWS and GCP it is known without.
+    type: dict
   application:
     required: true
 attributes:

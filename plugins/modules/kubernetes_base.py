@@ -33,7 +33,8 @@ options:
   site_outputs:
     description:
       - What RV(multicloud.platform.site#module:outputs) or RV(multicloud.platform.site_info#module:outputs) says of the
-        site. Addresses and references for the ConfigMap are taken from it.
+        site. Addresses and references for the ConfigMap are taken from it, and on Azure the identities of accounts
+        that are workloads of M(multicloud.platform.workload_identity).
       - Without it the ConfigMap has none of them.
     type: dict
   cluster_name:

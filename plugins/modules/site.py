@@ -13,7 +13,8 @@ description:
   - Makes, changes or deletes everything that one site of the platform holds, in one call with one plan and one
     report.
   - The network comes first, then the cluster, the databases and the caches side by side, and buckets, registry and
-    secret store beside all of them. What a block leaves open is decided by O(environment).
+    secret store beside all of them. Who the cluster's workloads are comes last. What a block leaves open is decided by
+    O(environment).
   - Before anything is touched everything is read and planned, and what speaks against the plan (foreign objects,
     changes that cannot be made, quotas, machine types, versions) is told at once.
   - When one object fails, those that need it are skipped and the others are finished. Running again goes on from
@@ -30,6 +31,7 @@ extends_documentation_fragment:
   - multicloud.platform.cache
   - multicloud.platform.registry
   - multicloud.platform.object_store
+  - multicloud.platform.workload_identity
 options:
   only:
     description:
@@ -38,7 +40,7 @@ options:
       - Without it every capability whose block is given is managed.
     type: list
     elements: str
-    choices: [network, secret_store, cluster, database, cache, registry, object_store]
+    choices: [network, secret_store, cluster, database, cache, registry, object_store, workload_identity]
   allow_unreachable_cluster:
     description:
       - With O(state=absent), load balancers and disks that Kubernetes made in the account are deleted before the

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - multicloud.platform.cache
   - multicloud.platform.registry
   - multicloud.platform.object_store
+  - multicloud.platform.workload_identity
 options:
   only:
     description:
@@ -30,7 +31,7 @@ options:
       - Without it every capability whose block is given is looked at.
     type: list
     elements: str
-    choices: [network, secret_store, cluster, database, cache, registry, object_store]
+    choices: [network, secret_store, cluster, database, cache, registry, object_store, workload_identity]
   retry_timeout:
     description: How long a call that fails for a passing reason (throttling, server errors) is tried again, in seconds.
     type: int

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._engine.access import Access
@@ -21,6 +21,7 @@ from .._spec.object_store import ObjectStore
 from .._spec.registry import Registry
 from .._spec.secret_store import SecretStore
 from .._spec.site import Site, check
+from .._spec.workload_identity import WorkloadIdentity
 from .client import Session, check_credentials
 
 
@@ -78,6 +79,11 @@ class AwsDriver:
         from .registry import build
 
         return build(self.session, spec, cluster_built)
+
+    def workload_identity(self, spec: WorkloadIdentity, specs: Mapping[str, Any], built: Mapping[str, Built]) -> Built:
+        from .workloads import build
+
+        return build(self.session, spec, built)
 
     def access(self, cluster: str | None = None) -> Access:
         """cluster: the name of an EKS cluster in the site's account and region."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from .._engine.errors import Conflict, NotFound
@@ -25,7 +25,8 @@ INLINE_POLICY = "platform"
 class Role(AwsResource):
     """A role: who may assume it, AWS's policies attached to it, and one inline policy of its own.
 
-    Policies that others attached stay. policies: ARNs; inline: a policy document or None.
+    Policies that others attached stay. policies: ARNs; inline: a policy document, or a function that makes it of what
+    may not be known yet, or None.
     """
 
     kind: ClassVar[str] = "aws.iam.role"
@@ -46,13 +47,13 @@ class Role(AwsResource):
         *,
         description: str,
         policies: Sequence[str] = (),
-        inline: Mapping[str, Any] | None = None,
+        inline: Mapping[str, Any] | Callable[[], Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(session, name, **kwargs)
         session.roles_wanted += 1
         self.trust, self.description = dict(trust), description
-        self.policies, self.inline = list(policies), dict(inline) if inline else None
+        self.policies, self.inline = list(policies), inline or None
 
     def predicted(self) -> dict[str, Any]:
         arn = self.session.arn("iam", f"role/{self.name}", region="")
@@ -62,7 +63,7 @@ class Role(AwsResource):
         return {
             "AssumeRolePolicyDocument": self.trust,
             "ManagedPolicyArns": self.policies or None,
-            "InlinePolicy": self.inline,
+            "InlinePolicy": self.inline() if callable(self.inline) else self.inline,
             "tags": self.tags,
         }
 

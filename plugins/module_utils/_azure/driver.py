@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._engine.access import Access
@@ -22,6 +22,7 @@ from .._spec.object_store import ObjectStore
 from .._spec.registry import Registry
 from .._spec.secret_store import SecretStore
 from .._spec.site import Site
+from .._spec.workload_identity import WorkloadIdentity
 from . import account, cache_backups, database_recovery
 from .cache import CacheBuilder
 from .cluster import ClusterBuilder
@@ -35,6 +36,7 @@ from .registration import NAMESPACES, Registration
 from .registry import RegistryBuilder
 from .secret_store import SecretsBuilder
 from .session import Session
+from .workloads import WorkloadsBuilder
 
 
 class AzureDriver:
@@ -83,6 +85,9 @@ class AzureDriver:
 
     def registry(self, spec: Registry, cluster_built: Built | None) -> Built:
         return RegistryBuilder(self.groups, spec, cluster_built).build()
+
+    def workload_identity(self, spec: WorkloadIdentity, specs: Mapping[str, Any], built: Mapping[str, Built]) -> Built:
+        return WorkloadsBuilder(self.groups, spec, specs, built).build()
 
     def backups(self, label: str, database: Database | None, cache: Cache | None) -> Built:
         parts: list[Built] = []

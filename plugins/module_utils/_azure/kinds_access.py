@@ -24,8 +24,11 @@ ROLES = {
     "network-contributor": "4d97b98b-1d4f-4787-a291-c67834d212e7",
     "managed-identity-operator": "f1a07417-d97a-45cb-824c-7a7467783830",
     "key-vault-secrets-officer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+    "key-vault-secrets-user": "4633458b-17de-408a-b874-0445c86b69e6",
     "key-vault-crypto-user": "12338af0-0e69-4776-bea7-57ae8d297424",
     "key-vault-crypto-service-encryption-user": "e147488a-f6f5-4113-8e2d-b22465e65bf6",
+    "storage-blob-data-reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+    "storage-blob-data-contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
     "aks-cluster-user": "4abbcc35-e782-43d8-92c5-2d3f1bd2253f",
     "aks-rbac-cluster-admin": "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b",
     "aks-rbac-writer": "a7ffa36f-339b-4b5c-8bdf-e2c188b2c0eb",
@@ -88,6 +91,10 @@ class RoleAssignment(ArmResource):
     def _principal(self) -> Any:
         return self.principal.out("principal_id")
 
+    def scope_id(self) -> str:
+        """The id of what the role is held at."""
+        return str(self.scope.out("id"))
+
     def _wanted(self) -> dict[str, Any]:
         definition = f"{self.session.subscription}/providers/Microsoft.Authorization/roleDefinitions/{self.role}"
         properties = {
@@ -106,7 +113,7 @@ class RoleAssignment(ArmResource):
 
     def fetch(self) -> dict[str, Any] | None:
         principal = str(self._principal()).lower()
-        scope = str(self.scope.out("id")).lower()
+        scope = self.scope_id().lower()
         for item in self._all_of(principal):
             if str(at(item, "properties.scope")).lower() != scope:
                 continue
@@ -126,9 +133,35 @@ class RoleAssignment(ArmResource):
         return self.session.once(key, lambda: self.client.pages(path, self.type, query))
 
     def create(self, desired: dict[str, Any]) -> Operation:
-        principal, scope = str(self._principal()).lower(), str(self.scope.known("id"))
+        principal, scope = str(self._principal()).lower(), self.scope_id()
         self.path = f"{scope}/providers/{self.type}/{assignment_name(scope, principal, self.role)}"
         return super().create(desired)
+
+
+class SecretRole(RoleAssignment):
+    """A principal's role at one secret of a vault (Azure Key Vault, "Provide access to Key Vault keys, certificates,
+    and secrets with Azure role-based access control"). secret: a `VaultSecret`."""
+
+    def __init__(
+        self, session: Session, name: str, role: str, principal: Resource, secret: Any, **options: Any
+    ) -> None:
+        super().__init__(session, name, role, principal, scope=secret.secrets.vault, needs=[secret], **options)
+        self.secret = secret
+
+    def scope_id(self) -> str:
+        return f"{super().scope_id()}/secrets/{self.secret.name}"
+
+
+class FederatedCredential(ArmResource):
+    """Lets one service account of a cluster be a managed identity. An identity takes one write of them at a time
+    (Workload identity federation, "Important considerations and restrictions")."""
+
+    kind = "azure.identity.federated_credential"
+    type = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
+    tracked = False
+    whole = True
+    inner = True
+    fields = ArmFields({"properties": MUTABLE, "properties.audiences": Field(unordered=True)})
 
 
 class Caller(Resource):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -62,6 +62,12 @@ class Driver(Protocol):
     def registry(self, spec: Any, cluster_built: Built | None) -> Built:
         """spec: resolved `_spec.registry.Registry`; what the cluster was built to, when it is part of the call. With
         pull: true and without it the cluster's identity is referred to by its name."""
+
+    def workload_identity(self, spec: Any, specs: Mapping[str, Any], built: Mapping[str, Built]) -> Built:
+        """spec: resolved `_spec.workload_identity.WorkloadIdentity`; specs, built: the site's other capabilities by
+        name, resolved, and what they were built to. What it refers to may be no part of the call.
+
+        outputs: {"workloads": {name: {"namespace", "service_account", "identity"}}}."""
 
     def access(self, cluster: str | None = None) -> Access:
         """How the site's cluster is reached. cluster: another name than the platform's own, as the cloud writes it

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._engine.access import Access
@@ -32,6 +32,7 @@ from . import (
     registry,
     secret_store,
     services,
+    workloads,
 )
 from .client import Cloud, check_credentials
 
@@ -108,6 +109,9 @@ class GcpDriver:
         self._needed.update(services.DATABASE)
         built = database.build(spec, network, network_built, secrets_built, self.cloud, reapply=reapply)
         return self._with_services(built)
+
+    def workload_identity(self, spec: Any, specs: Mapping[str, Any], built: Mapping[str, Built]) -> Built:
+        return self._with_services(workloads.build(spec, specs, built, self.cloud))
 
     def access(self, cluster: str | None = None) -> Access:
         """cluster: a GKE cluster of the site's project as location/name, or its name alone in the site's region."""

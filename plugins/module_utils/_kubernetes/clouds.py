@@ -45,6 +45,19 @@ def account_annotations(cloud: str, identity: str | None) -> dict[str, str]:
     return {_ACCOUNT[cloud]: identity} if identity else {}
 
 
+def identities_of(cloud: str, outputs: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Who service accounts are, by namespace and name, where the account has to say it: on AKS. EKS and GKE know it
+    without. outputs: what the module `site` says of the site."""
+    workloads = (outputs.get("workload_identity") or {}).get("workloads") or {}
+    if cloud != "azure":
+        return {}
+    return {
+        (each["namespace"], each["service_account"]): str(each["identity"])
+        for each in workloads.values()
+        if each.get("identity") and not str(each["identity"]).startswith("(known after apply")
+    }
+
+
 def identity_labels(cloud: str) -> dict[str, str]:
     """Of pods that are somebody in the cloud: AKS gives tokens to pods with this label alone."""
     return {"azure.workload.identity/use": "true"} if cloud == "azure" else {}

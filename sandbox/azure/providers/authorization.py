@@ -25,6 +25,7 @@ VERSIONS = ("2015-07-01", "2018-01-01-preview", "2020-04-01-preview", "2020-10-0
 ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
 _CLUSTERS = "Microsoft.ContainerService/managedClusters"
+_VAULTS = "Microsoft.KeyVault/vaults"
 _EQUALS = re.compile(r"(\w+)(?:\(\))?\s+eq\s+'([^']*)'|(\w+)\(\s*(?:'([^']*)')?\s*\)")
 
 
@@ -51,6 +52,10 @@ class AuthorizationKind(Kind):
             cluster = self.store.get(scope.lower().partition("/namespaces/")[0])
             if found is None and cluster is not None and cluster.kind.type == _CLUSTERS:
                 return scope  # a namespace inside of a cluster; ARM does not ask whether it exists
+            head, _, secret = scope.lower().rpartition("/secrets/")
+            vault = self.store.get(head) if head and "/" not in secret else None
+            if found is None and vault is not None and vault.kind.type == _VAULTS:
+                return scope  # a secret inside of a vault, which is data and no resource
             if found is None:
                 target = armid.parse(scope)
                 message = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -27,6 +27,7 @@ from ._spec.database import Database, DatabaseServer, Restore, former_name
 from ._spec.registry import Registry
 from ._spec.secret_store import SecretStore
 from ._spec.site import Site
+from ._spec.workload_identity import WorkloadIdentity
 
 BLANK: dict[str, Any] = {"body": {}, "ready_at": 0.0}
 
@@ -328,6 +329,21 @@ class StoresDriver:
             for each in spec.repositories
         ]
         return Built(list(made), {}, lambda: {"url": "registry.example", "repositories": {}})
+
+    def workload_identity(self, spec: WorkloadIdentity, specs: Mapping[str, Any], built: Mapping[str, Built]) -> Built:
+        made = [
+            Thing.of(
+                "fake.identity",
+                self.world,
+                self.site,
+                f"{self.site.base}-{each.name}",
+                {"secrets": list(each.secrets)},
+                [built["cluster"].resources[0]],
+                present=each.state == "present",
+            )
+            for each in spec.workloads
+        ]
+        return Built(list(made), {}, lambda: {"workloads": {each.name: each.account for each in spec.workloads}})
 
     def backups(self, label: str, database: Database | None, cache: Cache | None) -> Built:
         made: list[Resource] = []

@@ -29,9 +29,12 @@ def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if key not in names}
 
 
+IDENTITIES = {"workloads": [{"name": "inference", "buckets": [{"name": "models"}]}]}
+
+
 def of(module: str) -> dict[str, Any]:
     """Arguments of one module for the site that has one of everything."""
-    everything = params(**stores())
+    everything = params(**stores(), workload_identity=IDENTITIES)
     return {**without(everything, *(CAPABILITIES.keys() - set(BLOCKS[module]))), **OWN.get(module, {})}
 
 
@@ -131,6 +134,19 @@ def test_the_single_modules_do_what_site_does(call: Any) -> None:
     call("cluster", without(arguments, "object_store"))
     call("object_store", without(arguments, "network", "cluster"))
     assert not call("site", arguments)["changed"]
+
+
+def test_workload_identity_only_looks_at_what_it_refers_to(call: Any) -> None:
+    arguments = params(workload_identity=IDENTITIES)
+    alone = call("workload_identity", arguments)
+    assert "fake.cluster mlp-aws-dev-k8s: the specification refers to it" in alone["msg"]
+    call("site", params())
+    made = call("workload_identity", arguments)
+    assert actions(made) == {"mlp-aws-dev-inference": "create"}
+    assert set(made["outputs"]) == {"network", "workload_identity", "resolved"}
+    assert not call("site", arguments)["changed"]
+    wrong = {"workloads": [{"name": "inference", "buckets": [{"name": "model"}]}]}
+    assert "there is no bucket 'model'" in call("site", params(workload_identity=wrong))["msg"]
 
 
 def test_cluster_never_makes_the_network_it_refers_to(call: Any, fake_cloud: Path) -> None:
