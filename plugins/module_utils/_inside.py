@@ -48,7 +48,7 @@ class Inside(Waits):
 
 @dataclass(frozen=True)
 class Facts:
-    """Module options that both have of other modules' results. site_outputs: what the module `site` says of the site."""
+    """What other modules have told. site_outputs: what the module `site` says of the site."""
 
     site_outputs: dict[str, Any] | None = field(default=None)
 

@@ -34,6 +34,7 @@ _BUSY = {
     "operationinprogress",
     "operationpreempted",
     "concurrentupdateerror",
+    "concurrentfederatedidentitycredentialswritesforsinglemanagedidentity",
     "etagmismatch",
     "preconditionfailed",
     "resourcegroupbeingdeleted",
