@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from sandbox.core.connection import AZURE_TENANT
+from sandbox.core.connection import AZURE_SUBSCRIPTION, AZURE_TENANT
 from tests.sandbox.azure_support import GROUP, LOCATION, Subscription, code_of
 
 ACCOUNT = {"location": LOCATION, "kind": "StorageV2", "sku": {"name": "Standard_ZRS"}}
 READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
 
 
 @pytest.fixture(autouse=True)
@@ -244,6 +245,25 @@ def test_role_assignments_exist_once(azure: Subscription) -> None:
     with pytest.raises(HttpResponseError) as caught:
         assign(azure, str(uuid.uuid4()), principalType="ServicePrincipal")
     assert code_of(caught) == (400, "PrincipalNotFound")
+
+
+def test_roles_can_be_held_at_one_secret_of_a_vault(azure: Subscription) -> None:
+    me = identity(azure)
+    store = vault(azure, "scoped-vault", enableRbacAuthorization=True)
+    definition = f"/subscriptions/{AZURE_SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{SECRETS_USER}"
+    who = {"principalId": me.principal_id, "principalType": "ServicePrincipal"}
+    wanted = {"properties": {**who, "roleDefinitionId": definition}}
+    name = str(uuid.uuid4())
+
+    scope = f"{store.id}/secrets/api-key"
+    made = azure.roles.role_assignments.create(scope, name, wanted)
+    assert made.scope == scope
+    assert azure.roles.role_assignments.get(scope, name).id == made.id
+    listed = azure.roles.role_assignments.list_for_subscription(filter=f"principalId eq '{me.principal_id}'")
+    assert [item.scope for item in listed] == [scope]
+    with pytest.raises(HttpResponseError) as caught:
+        azure.roles.role_assignments.create(f"{store.id}s/secrets/api-key", str(uuid.uuid4()), wanted)
+    assert code_of(caught) == (404, "ResourceNotFound")
 
 
 def test_federated_credentials_are_written_one_at_a_time(azure: Subscription) -> None:

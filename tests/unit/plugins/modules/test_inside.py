@@ -67,3 +67,39 @@ def test_a_plan_before_there_is_a_cluster_makes_everything(call: Any) -> None:
     assert "kubernetes.apps/v1.Deployment" in {item["kind"] for item in application["resources"]}
     assert set(application) == KEYS | {"rolled_back", "warnings"}
     assert call("application", {**SITE, "application": services})["failed"]  # without check mode it has to be there
+
+
+IDENTITIES = {
+    "workload_identity": {
+        "workloads": {
+            "serving": {"namespace": "ml-serving", "service_account": "api", "identity": "client-1"},
+            "planned": {"namespace": "ml-serving", "service_account": "new", "identity": "(known after apply: x)"},
+            "jobs": {"namespace": "ml-platform", "service_account": "jobs", "identity": "client-2"},
+        }
+    }
+}
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp", "azure"])
+def test_accounts_of_workloads_say_who_they_are_where_they_have_to(collection: str, cloud: str) -> None:
+    inside = importlib.import_module(f"{collection}.module_utils._inside")
+    arguments = importlib.import_module(f"{collection}.module_utils._spec.arguments")
+    site = arguments.build(inside.Site, {**SITE, "cloud": cloud})
+
+    def told(block: str, part: str, entries: list[dict[str, Any]]) -> list[str | None]:
+        spec = arguments.build(inside.BLOCKS[block], {part: entries}).resolve(site)
+        named = inside.with_identities(spec, site, IDENTITIES)
+        assert inside.with_identities(spec, site, {}) == spec
+        return [each.identity for each in getattr(named, part)]
+
+    image = {"image": "example.org/api:1"}
+    services = [
+        {"name": "api", **image},
+        {"name": "new", **image},
+        {"name": "jobs", **image},  # the workload of that name is in another namespace
+        {"name": "other", "service_account": "api", **image},
+    ]
+    accounts = [{"name": "jobs", "namespace": "ml-platform"}, {"name": "api", "identity": "mine"}]
+    named = cloud == "azure"
+    assert told("application", "services", services) == ["client-1" if named else None, None, None, None]
+    assert told("kubernetes_base", "service_accounts", accounts) == ["client-2" if named else None, "mine"]

@@ -23,10 +23,10 @@ from module_utils._spec.sizes import (
     environment_default,
 )
 
-TABLES = [Path(__file__).parents[3] / "cases" / name for name in ("spec.yml", "stores.yml")]
+TABLES = [Path(__file__).parents[3] / "cases" / name for name in ("spec.yml", "stores.yml", "workloads.yml")]
 CASES = [case for table in TABLES for case in yaml.safe_load(table.read_text(encoding="utf-8"))]
 # The list that a case's `one` is the only entry of.
-LISTS = {"database": "servers", "cache": "instances", "secret_store": "secrets"}
+LISTS = {"database": "servers", "cache": "instances", "secret_store": "secrets", "workload_identity": "workloads"}
 SITE: dict[str, Any] = {
     "cloud": "aws",
     "region": "eu-central-1",
