@@ -145,7 +145,7 @@ def arguments(module: str) -> dict[str, dict[str, Any]]:
     if own:
         spec[own]["required"] = True
         for name in NEEDS.get(own, ()):
-            spec[name]["required"] = name == "network"
+            spec[name]["required"] = name == "network" or (own, name) == ("workload_identity", "cluster")
     if is_info(module):
         spec["retry_timeout"] = argument_spec(Run)["retry_timeout"]
     else:

@@ -156,9 +156,6 @@ def _resolved(wanted: Wanted) -> dict[str, Any]:
     """The specifications that the call names, and those that others need although it does not name them."""
     named = {name: getattr(wanted, name) for name in CAPABILITIES}
     stores = named["database"] is not None or named["cache"] is not None
-    identities = named["workload_identity"]
-    if named["cluster"] is None and identities is not None and identities.workloads:
-        named["cluster"] = Cluster()
     if named["network"] is None and (stores or named["cluster"] is not None):
         named["network"] = Network()
     if named["secret_store"] is None and stores:

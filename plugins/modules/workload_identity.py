@@ -30,6 +30,10 @@ extends_documentation_fragment:
   - multicloud.platform.workload_identity
 options:
   network:
+    description: The network that the cluster is in, described as where it is made. It is not changed.
+    required: true
+  cluster:
+    description: The cluster of the service accounts, described as where it is made. It is not changed.
     required: true
   workload_identity:
     required: true

@@ -20,6 +20,7 @@ from module_utils._spec.network import Network
 from module_utils._spec.object_store import ObjectStore
 from module_utils._spec.registry import Registry
 from module_utils._spec.secret_store import SecretStore
+from module_utils._spec.workload_identity import WorkloadIdentity
 
 from tests.contract.checks import CHECKS, WAITING, checks_of
 from tests.contract.harness import Case, World
@@ -101,6 +102,7 @@ CAPABILITIES: dict[str, Any] = {
         ]
     },
 }
+WORKLOADS = {"workloads": [{"name": "serving", "buckets": [{"name": "models"}], "secrets": ["signing"]}]}
 # What is not portable.
 MORE: dict[str, dict[str, Any]] = {
     "aws": {"access": [{"principal": "arn:aws:iam::123456789012:role/engineers"}]},
@@ -123,8 +125,16 @@ def test_every_kind_of_a_site_has_a_case(cloud: str, environment: str, worlds: W
     parts["network"]["addresses"] = {place.site.name: "0"}
     network, cluster, store = (build(specs[name], parts[name]).resolve(place.site) for name in specs)
     built = place.driver.network(network)
-    resources = [*built.resources, *place.driver.cluster(cluster, network, built).resources]
-    graph = Graph([*resources, *place.driver.object_store(store).resources])
+    parts_built = {
+        "network": built,
+        "cluster": place.driver.cluster(cluster, network, built),
+        "object_store": place.driver.object_store(store),
+        "secret_store": place.driver.secret_store(build(SecretStore, STORES["secret_store"]).resolve(place.site)),
+    }
+    identities = build(WorkloadIdentity, WORKLOADS).resolve(place.site)
+    resolved = {"object_store": store, "secret_store": build(SecretStore, STORES["secret_store"])}
+    parts_built["workload_identity"] = place.driver.workload_identity(identities, resolved, parts_built)
+    graph = Graph(resource for part in parts_built.values() for resource in part.resources)
     tried = {case.build(place)[-1].kind for name, case in _cases() if name == cloud}
     assert {resource.kind for resource in graph.resources.values() if resource.managed} - tried == set()
 

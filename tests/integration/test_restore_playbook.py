@@ -49,7 +49,11 @@ def connect(platform: Platform, site: str, report: str) -> Any:
 
 @pytest.mark.timeout(600)
 def test_rows_come_back_after_their_database_is_gone(platform: Platform) -> None:
-    good(platform.play("multicloud.platform.site", "--skip-tags", "cluster,object_store,cache,registry", *SERVERS))
+    good(
+        platform.play(
+            "multicloud.platform.site", "--skip-tags", "cluster,object_store,cache,registry,workload_identity", *SERVERS
+        )
+    )
     for number, site in enumerate(SITES):
         with connect(platform, site, "") as connection:
             connection.execute("CREATE TABLE kept (number int)")
@@ -75,5 +79,7 @@ def test_rows_come_back_after_their_database_is_gone(platform: Platform) -> None
         with connect(platform, site, "-restore") as connection:
             rows = connection.execute("SELECT number FROM kept ORDER BY number").fetchall()
             assert rows == [(number,), (42,)], site
-    again = platform.play("multicloud.platform.site", "--skip-tags", "cluster,object_store,cache,registry", *SERVERS)
+    again = platform.play(
+        "multicloud.platform.site", "--skip-tags", "cluster,object_store,cache,registry,workload_identity", *SERVERS
+    )
     assert good(again).count("changed=0") == len(SITES)

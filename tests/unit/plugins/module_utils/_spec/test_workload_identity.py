@@ -58,6 +58,8 @@ def test_pods_need_identities_of_their_own() -> None:
     cluster = {"allowed_cidrs": ["198.51.100.0/24"], "workload_identity": False}
     (problem,) = problems({"secrets": ["api-key"]}, cluster=cluster)
     assert problem.endswith("Write cluster.workload_identity: true.")
+    (problem,) = problems({"secrets": ["api-key"]}, cluster=None)
+    assert "service accounts of a cluster, and the site has none" in problem
 
 
 def test_a_site_without_workloads_needs_nothing_for_them() -> None:
