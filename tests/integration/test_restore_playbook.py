@@ -21,6 +21,9 @@ pytestmark = [
 SERVER: dict[str, Any] = {"name": "main", "storage_gb": 32, "databases": ["app"], "users": [{"name": "app"}]}
 SERVERS = ("-e", json.dumps({"database_servers": [SERVER]}))
 
+# Clusters and all that is about them is another test's.
+STORES_ALONE = ("--skip-tags", "cluster,object_store,cache,registry,workload_identity,kubernetes_base,application")
+
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
@@ -49,11 +52,7 @@ def connect(platform: Platform, site: str, report: str) -> Any:
 
 @pytest.mark.timeout(600)
 def test_rows_come_back_after_their_database_is_gone(platform: Platform) -> None:
-    good(
-        platform.play(
-            "multicloud.platform.site", "--skip-tags", "cluster,object_store,cache,registry,workload_identity", *SERVERS
-        )
-    )
+    good(platform.play("multicloud.platform.site", *STORES_ALONE, *SERVERS))
     for number, site in enumerate(SITES):
         with connect(platform, site, "") as connection:
             connection.execute("CREATE TABLE kept (number int)")
@@ -79,7 +78,5 @@ def test_rows_come_back_after_their_database_is_gone(platform: Platform) -> None
         with connect(platform, site, "-restore") as connection:
             rows = connection.execute("SELECT number FROM kept ORDER BY number").fetchall()
             assert rows == [(number,), (42,)], site
-    again = platform.play(
-        "multicloud.platform.site", "--skip-tags", "cluster,object_store,cache,registry,workload_identity", *SERVERS
-    )
+    again = platform.play("multicloud.platform.site", *STORES_ALONE, *SERVERS)
     assert good(again).count("changed=0") == len(SITES)

@@ -85,12 +85,12 @@ class WorkloadIdentity:
         wanted = [each for each in self.workloads if each.state == "present"]
         found = []
         cluster = specs.get("cluster")
-        if self.workloads and cluster is None:
+        if cluster is None and self.workloads:
             found.append(
                 "workload_identity.workloads: they are service accounts of a cluster, and the site has none. Describe "
                 "it (cluster), or leave them out."
             )
-        elif wanted and not cluster.workload_identity:
+        elif cluster is not None and wanted and not cluster.workload_identity:
             found.append(
                 "workload_identity.workloads: pods of this cluster have no identities of their own. Write "
                 "cluster.workload_identity: true."
