@@ -126,7 +126,8 @@ def _services(outputs: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _standing(outputs: Mapping[str, Any]) -> Iterator[str]:
-    """What stands now, in what every cloud tells: address block, cluster and how to reach it, stores, buckets."""
+    """What stands now, in what every cloud tells: address block, cluster and how to reach it, stores, buckets,
+    who workloads are."""
     block = outputs.get("network", {}).get("addresses", {}).get("block")
     if block:
         yield f"{_INDENT}network  {block}"
@@ -149,6 +150,8 @@ def _standing(outputs: Mapping[str, Any]) -> Iterator[str]:
     for name, bucket in outputs.get("object_store", {}).get("buckets", {}).items():
         place = bucket.get("url") or bucket.get("name", "") if isinstance(bucket, Mapping) else bucket
         yield f"{_INDENT}bucket   {name}  {place}"
+    for name, each in ((outputs.get("workload_identity") or {}).get("workloads") or {}).items():
+        yield f"{_INDENT}workload {name}  {each['namespace']}/{each['service_account']}  {each['identity']}"
 
 
 def _stores(details: Mapping[str, Any]) -> list[str]:

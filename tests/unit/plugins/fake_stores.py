@@ -343,7 +343,12 @@ class StoresDriver:
             )
             for each in spec.workloads
         ]
-        return Built(list(made), {}, lambda: {"workloads": {each.name: each.account for each in spec.workloads}})
+        told = {
+            each.name: {"namespace": each.namespace, "service_account": each.account, "identity": f"id-{each.name}"}
+            for each in spec.workloads
+            if each.state == "present"
+        }
+        return Built(list(made), {}, lambda: {"workloads": told})
 
     def backups(self, label: str, database: Database | None, cache: Cache | None) -> Built:
         made: list[Resource] = []

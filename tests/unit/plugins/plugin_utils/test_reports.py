@@ -287,15 +287,19 @@ def test_stores_stand_in_the_table(reports: Any, recap: Any) -> None:
                 "database": {"servers": {"main": server}},
                 "cache": {"instances": {"main": {"host": "redis.example", "port": 6379}}},
                 "registry": {"url": "registry.example/mlp", "repositories": {}},
+                "workload_identity": {
+                    "workloads": {"web": {"namespace": "ml", "service_account": "api", "identity": "arn:role"}}
+                },
                 "secret_store": {"id": "x", "secrets": {"b": "ref", "a": "ref"}},
             },
         )
     )
-    assert table.splitlines()[-4:] == [
+    assert table.splitlines()[-5:] == [
         "  database main  postgresql 16.4  db.example:5432",
         "  cache    main  redis.example:6379",
         "  registry registry.example/mlp",
         "  secrets  a, b",
+        "  workload web  ml/api  arn:role",
     ]
 
 
