@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import os
+import pickle
 import secrets
 import threading
 import uuid
@@ -14,11 +15,15 @@ from typing import Any, TypeVar
 
 # Before moto is imported: it reads its settings at import.
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+# Over a thousand images that nobody here asks for; making them takes longer than all else in a new account.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 os.environ["MOTO_ACCOUNT_ID"] = "123456789012"
 os.environ.pop("AWS_ENDPOINT_URL", None)
 
 import moto.core.responses
 from moto.backends import get_backend
+from moto.core.base_backend import BackendDict, BaseBackend
+from moto.core.model_instances import reset_model_data
 from moto.server import DomainDispatcherApplication, create_backend_app
 
 from ..core.connection import AWS_ACCOUNT
@@ -44,6 +49,25 @@ class _Application(DomainDispatcherApplication):
         if host not in self._services:
             self._services[host] = super().get_backend_for_host(host)
         return self._services[host]
+
+
+def _parse_policies_once() -> None:
+    """AWS's own policies are parsed for every new account, which takes a good part of a second."""
+    from moto.iam.models import IAMBackend
+
+    parse = IAMBackend._init_aws_policies
+    if hasattr(parse, "parsed"):
+        return
+    kept: dict[tuple[str, str], bytes] = {}
+
+    def policies(self: Any) -> Any:
+        account = (self.account_id, self.region_name)
+        if account not in kept:
+            kept[account] = pickle.dumps(parse(self))
+        return pickle.loads(kept[account])  # noqa: S301  # what was put there two lines above
+
+    policies.parsed = True  # type: ignore[attr-defined]
+    IAMBackend._init_aws_policies = policies  # type: ignore[method-assign]
 
 
 class World:
@@ -112,15 +136,25 @@ class World:
         return answer
 
     def reset(self) -> None:
-        """Forget everything that moto holds."""
-        from moto.moto_api._internal import moto_api_backend
+        """Forget everything that moto holds.
 
-        moto_api_backend.reset()
+        Moto's own reset makes every backend anew and then throws it away. Here only those are asked that hold more than
+        memory (open files, containers).
+        """
+        used: list[Any] = BackendDict._instances  # type: ignore[misc]
+        for service in used:
+            for backend in [each for account in service.values() for each in account.values()]:
+                if type(backend).reset is not BaseBackend.reset:
+                    backend.reset()
+            service.clear()
+        used.clear()
+        reset_model_data()
 
     def warm_up(self) -> None:
         """Import the services that every client uses, so that the first request does not pay for it."""
         for service in ("ec2", "iam", "sts", "s3", "kms", "logs"):
             get_backend(service)
+        _parse_policies_once()
         self.iam()
 
     @staticmethod
