@@ -23,7 +23,7 @@ KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
 
 def role(workload: dict[str, Any], **parts: Any) -> Any:
     given = {**PARTS, **parts, "workload_identity": {"workloads": [{"name": "serving", **workload}]}}
-    specs = {name: build(CAPABILITIES[name], part).resolve(SITE) for name, part in given.items()}
+    specs: dict[str, Any] = {name: build(CAPABILITIES[name], part).resolve(SITE) for name, part in given.items()}
     one = driver()
     built = {"network": one.network(specs["network"])}
     built["secret_store"] = one.secret_store(specs["secret_store"])

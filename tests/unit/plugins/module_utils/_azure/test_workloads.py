@@ -23,7 +23,7 @@ PARTS: dict[str, Any] = {
 
 def resources(**workload: Any) -> dict[str, Any]:
     given = {**PARTS, "workload_identity": {"workloads": [{"name": "serving", **workload}]}}
-    specs = {name: build(CAPABILITIES[name], part).resolve(SITE) for name, part in given.items()}
+    specs: dict[str, Any] = {name: build(CAPABILITIES[name], part).resolve(SITE) for name, part in given.items()}
     driver = AzureDriver(SITE, SystemClock())
     built = {"network": driver.network(specs["network"]), "secret_store": driver.secret_store(specs["secret_store"])}
     built["cluster"] = driver.cluster(specs["cluster"], specs["network"], built["network"])

@@ -29,7 +29,7 @@ PARTS: dict[str, Any] = {
 
 def members(**workload: Any) -> dict[str, Any]:
     given = {**PARTS, "workload_identity": {"workloads": [{"name": "serving", **workload}]}}
-    specs = {name: build(CAPABILITIES[name], part).resolve(SITE) for name, part in given.items()}
+    specs: dict[str, Any] = {name: build(CAPABILITIES[name], part).resolve(SITE) for name, part in given.items()}
     driver = GcpDriver(SITE, SystemClock())
     driver.cloud.number = "42"
     built = {"network": driver.network(specs["network"]), "secret_store": driver.secret_store(specs["secret_store"])}

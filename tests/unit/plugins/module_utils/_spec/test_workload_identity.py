@@ -26,7 +26,7 @@ PARTS: dict[str, Any] = {
 
 
 def problems(workload: dict[str, Any], **parts: Any) -> list[str]:
-    specs = {
+    specs: dict[str, Any] = {
         name: build(CAPABILITIES[name], part).resolve(SITE)
         for name, part in {**PARTS, **parts}.items()
         if part is not None
