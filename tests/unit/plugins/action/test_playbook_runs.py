@@ -162,6 +162,17 @@ def test_roles_of_one_capability(playbooks: Playbooks, role: str) -> None:
     assert {key.partition("/")[0] for key in playbooks.state("aws-dev")} == kinds[role]
 
 
+def test_workload_identities_alone(playbooks: Playbooks) -> None:
+    variables = playbooks.inventory["all"]["vars"]
+    variables["workload_identity_workloads"] = [{"name": "serving", "buckets": [{"name": "models"}]}]
+    assert playbooks.run(ROLLOUT, "--limit", "aws").returncode == 0
+    made = playbooks.state("aws-dev")
+    assert "fake.identity/mlp-aws-dev-serving" in made
+    variables["workload_identity_workloads"][0]["state"] = "absent"
+    assert playbooks.run(ROLLOUT, "--limit", "aws", "--tags", "workload_identity").returncode == 0
+    assert made.keys() - playbooks.state("aws-dev").keys() == {"fake.identity/mlp-aws-dev-serving"}
+
+
 def test_variable_without_effect_is_an_error(playbooks: Playbooks) -> None:
     playbooks.inventory["all"]["vars"]["cluster_sise"] = "large"
     run = playbooks.run(PLAN, "--limit", "aws")
