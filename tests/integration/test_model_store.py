@@ -6,7 +6,7 @@ import hashlib
 from functools import partial
 
 import pytest
-from google.cloud import storage
+from google.cloud import storage  # type: ignore[attr-defined]
 from ml_inference.app import load
 from ml_inference.model import ModelError
 from ml_inference.settings import OWN_MODEL, Settings

@@ -111,7 +111,7 @@ def cluster(managed: ManagedCluster) -> Running:
         url = managed.endpoint
         ca_file = managed.authority.certificate_file
 
-    running = Running(Server, managed._directory)  # type: ignore[arg-type]
+    running = Running(Server, managed._directory)
     names = [one["metadata"]["name"] for one in running.get("/api/v1/nodes")["items"]]
     assert names == ["n1", "n2"], "nodes are there for the first request"
     return running
@@ -121,7 +121,7 @@ def test_the_first_connections_are_not_lost(tmp_path: Path) -> None:
     """Several at once wake it up, and all of them are answered; stop() closes the port and ends the threads."""
     journal: list[dict[str, Any]] = []
     made = _cluster(tmp_path, record=lambda **entry: journal.append(entry))
-    running = Running(type("Server", (), {"url": made.endpoint, "ca_file": made.authority.certificate_file}), tmp_path)  # type: ignore[arg-type]
+    running = Running(type("Server", (), {"url": made.endpoint, "ca_file": made.authority.certificate_file}), tmp_path)
     answers: list[int] = []
     threads = [
         threading.Thread(target=lambda: answers.append(running.request("GET", "/api/v1/pods").code)) for _ in range(4)
@@ -146,7 +146,7 @@ def test_processes_of_pods_end_with_their_cluster(tmp_path: Path) -> None:
     made = _cluster(tmp_path, images=images)
     made.set_nodes([_node("n1")])
     place = type("Server", (), {"url": made.endpoint, "ca_file": made.authority.certificate_file})
-    running = Running(place, tmp_path)  # type: ignore[arg-type]
+    running = Running(place, tmp_path)
     probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
     main = {"name": "main", "image": "example.org/web:1", "ports": [{"containerPort": 8080}], "readinessProbe": probe}
     pods = "/api/v1/namespaces/default/pods"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -64,14 +65,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, seen: list[dict[str, Any]]
             started.post(_SERVICES, {"metadata": {"name": "empty"}, "spec": spec})
             endpoints = f"{_NAMESPACE}/endpoints"
             for name in ("echo", "plain"):
-                eventually(lambda path=f"{endpoints}/{name}": _addresses(started, path) == 2, 20)
+                eventually(partial(_has_both, started, f"{endpoints}/{name}"), 20)
             eventually(lambda: started.request("GET", f"{endpoints}/empty").code == 200)
             yield started
 
 
-def _addresses(cluster: Running, path: str) -> int:
+def _has_both(cluster: Running, path: str) -> bool:
     body = cluster.request("GET", path).body
-    return sum(len(one.get("addresses") or []) for one in body.get("subsets") or [])
+    return sum(len(one.get("addresses") or []) for one in body.get("subsets") or []) == 2
 
 
 @pytest.mark.parametrize("identity", ["echo:http", "http:echo:http", "echo:80", "plain"])

@@ -7,6 +7,7 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.error import URLError
 
@@ -42,12 +43,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
                     "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
                 }
                 started.post(_PODS, {"metadata": {"name": name}, "spec": {"containers": [container]}})
-                eventually(lambda path=f"{_PODS}/{name}": _ready(started.get(path)), 20)
+                eventually(partial(_runs, started, name), 20)
             yield started
 
 
-def _ready(pod: dict[str, Any]) -> bool:
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions") or [])
+def _runs(cluster: Running, name: str) -> bool:
+    conditions = cluster.get(f"{_PODS}/{name}")["status"].get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def _exec(cluster: Running, *command: str, pod: str = "server", **options: Any) -> Any:

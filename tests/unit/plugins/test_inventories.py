@@ -77,5 +77,5 @@ def test_what_runs_in_the_clusters_of_an_inventory_can_be(inventory: str) -> Non
         for module, block in given.items():
             checked = ArgumentSpecValidator(inside(module)).validate({**site, module: block})
             assert checked.error_messages == [], name
-            resolved = build(BLOCKS[module], checked.validated_parameters[module]).resolve(build(Site, site))
+            resolved: Any = build(BLOCKS[module], checked.validated_parameters[module]).resolve(build(Site, site))
             assert module != "application" or [service.name for service in resolved.services] == ["ml-inference"]
