@@ -194,9 +194,11 @@ class _Restoration:
         """Whether an earlier call of the same words has promoted the server already."""
         tolerant = dataclasses.replace(self.options, check=True, tolerant=True)
         try:
-            return not self._of_promotion(self._driver(), tolerant).changed
+            report = self._of_promotion(self._driver(), tolerant)
         except (SpecError, NotFound):
             return False  # there is no server yet that could be promoted
+        # What speaks against a plan means here that there is nothing to plan with yet.
+        return not report.changed and not report.warnings
 
     def _of_promotion(self, driver: Driver, options: Options) -> Report:
         spec = self._spec(dataclasses.replace(self.entry, restore=None), self.new)
