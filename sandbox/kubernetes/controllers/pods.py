@@ -187,9 +187,13 @@ class PodRunner:
         files = self.volumes.environment(container.spec)
         environment = {name: self.volumes.located(container.spec, value) for name, value in environment.items()}
         container.environment = {**kept, **own, **self._service, **files, **program.environment, **environment}
-        words = [*(container.spec.get("command") or program.entrypoint)]
-        words += container.spec.get("args") or ([] if container.spec.get("command") else program.arguments)
-        words = [self.volumes.located(container.spec, word) for word in words]
+        # Paths that the pod names are paths of its volumes; those of the image are this machine's.
+        named = {
+            part: [self.volumes.located(container.spec, word) for word in container.spec.get(part) or []]
+            for part in ("command", "args")
+        }
+        words = named["command"] or [*program.entrypoint]
+        words = words + (named["args"] or ([] if named["command"] else [*program.arguments]))
         command = [sys.executable if word == "python" else word for word in expanded(words, container.environment)]
         directory = container.spec.get("workingDir") or program.directory
         with self.log_file(container.name).open("ab") as log:
