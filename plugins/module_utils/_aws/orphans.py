@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from .._engine.errors import NotFound
@@ -183,7 +184,7 @@ def _in_balancing(session: Session, arns: list[str]) -> set[str]:
         ("describe_load_balancers", "LoadBalancers", "LoadBalancerArn"),
         ("describe_target_groups", "TargetGroups", "TargetGroupArn"),
     ):
-        listed = session.steady(lambda call=operation, key=member: session.pages("elbv2", call, key))  # type: ignore[misc]
+        listed = session.steady(partial(session.pages, "elbv2", operation, member))
         there |= {item[identity] for item in listed}
     classic = session.steady(lambda: session.pages("elb", "describe_load_balancers", "LoadBalancerDescriptions"))
     names = {item["LoadBalancerName"] for item in classic}
