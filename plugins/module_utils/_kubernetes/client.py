@@ -254,7 +254,7 @@ class Client:
                 api = ApiClient(configuration)
                 api.user_agent = "multicloud.platform"
                 # The pool takes a context, so that the CA need not be written into a file.
-                api.rest_client.pool_manager.connection_pool_kw["ssl_context"] = _trusting(endpoint.ca)
+                api.rest_client.pool_manager.connection_pool_kw["ssl_context"] = trusting(endpoint.ca)
                 self._dynamic = DynamicClient(api, discoverer=self._discoverer)
             return self._dynamic
 
@@ -272,7 +272,8 @@ class Client:
             configuration.api_key["authorization"] = f"Bearer {token.value}"
 
 
-def _trusting(ca: str) -> ssl.SSLContext:
+def trusting(ca: str) -> ssl.SSLContext:
+    """Trusts this CA (PEM) alone; without one those of the system."""
     context = ssl.create_default_context(cadata=ca or None)
     # On from Python 3.13 on; the CAs of managed clusters lack an authority key identifier.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

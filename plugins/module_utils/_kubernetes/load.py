@@ -76,7 +76,7 @@ def _run(task: Mapping[str, Any]) -> dict[str, Any]:
     from locust import task as locust_task
     from locust.env import Environment
 
-    from .client import _trusting  # after the sockets are changed: it brings ssl along
+    from .client import trusting  # after the sockets are changed: it brings ssl along
 
     requests = [build(Request, each) for each in task["requests"]]
     turns: Iterator[Request] = itertools.cycle(requests)  # of all users together
@@ -85,7 +85,7 @@ def _run(task: Mapping[str, Any]) -> dict[str, Any]:
     class Visitor(FastHttpUser):
         host = task["base"]
         insecure = False
-        ssl_context_factory = staticmethod(lambda *_args, **_options: _trusting(task["ca"]))
+        ssl_context_factory = staticmethod(lambda *_args, **_options: trusting(task["ca"]))
         wait_time = constant_throughput(task["rate"] / task["users"])
 
         @locust_task
