@@ -21,7 +21,7 @@ from ._engine.retry import retry_call
 from ._engine.settings import Notify
 from ._kubernetes.contexts import Context
 from ._kubernetes.kubeconfig_file import KubeconfigFile, default_path
-from ._module import Outcome, ProgressFile, Waits, attempt, blank
+from ._module import Outcome, Waits, attempt_telling, blank
 from ._run import Options, settings_of
 from ._spec.arguments import argument_spec, build
 from ._spec.cluster_access import ClusterAccess
@@ -84,10 +84,9 @@ def write(
 def carry_out(params: Mapping[str, Any], *, check: bool, missing_library: Callable[[str, str], str]) -> Outcome:
     """One call of the module, from its arguments to its result. Never raises for what a cloud or a user did."""
     outcome = Outcome({**blank(params), "kubeconfig": {"path": None, "context": None, "server": None}})
-    progress = ProgressFile(params.get("progress_file"), outcome.result["site"]["name"])
     spec = build(ClusterAccess, params)
 
-    def work() -> None:
+    def work(notify: Notify) -> None:
         options = Options(
             state=spec.state,
             check=check,
@@ -95,11 +94,9 @@ def carry_out(params: Mapping[str, Any], *, check: bool, missing_library: Callab
             wait_timeout=params["wait_timeout"],
             retry_timeout=params["retry_timeout"],
         )
-        written = write(build(Site, params), spec, options, notify=progress.write)
+        written = write(build(Site, params), spec, options, notify=notify)
         outcome.result["kubeconfig"] = written.as_dict()
         outcome.take(written.report)
 
-    attempt(outcome, params["cloud"], missing_library, work)
-    if progress.trouble:
-        outcome.warnings.append(progress.trouble)
+    attempt_telling(outcome, params, missing_library, work)
     return outcome

@@ -11,7 +11,8 @@ from typing import Any
 
 from ._backup import Stores, back_up, look
 from ._engine.report import Report
-from ._module import CAPABILITIES, Outcome, ProgressFile, Waits, attempt, blank
+from ._engine.settings import Notify
+from ._module import CAPABILITIES, Outcome, Waits, attempt_telling, blank
 from ._restore import Request, Restored, restore
 from ._run import Options, Wanted
 from ._spec.arguments import argument_spec, build
@@ -81,11 +82,8 @@ def carry_out(
     if module == "backup_info":
         for key in Report(check=False, state="present").as_dict().keys() - {"changed", "seconds"}:
             outcome.result.pop(key)
-    progress = ProgressFile(params.get("progress_file"), outcome.result["site"]["name"])
     work = {"backup": _back_up, "backup_info": _look, "restore": _restore}[module]
-    attempt(outcome, params["cloud"], missing_library, lambda: work(outcome, params, check, progress))
-    if progress.trouble:
-        outcome.warnings.append(progress.trouble)
+    attempt_telling(outcome, params, missing_library, lambda notify: work(outcome, params, check, notify))
     return outcome
 
 
@@ -97,23 +95,23 @@ _BLANK: dict[str, dict[str, Any]] = {
 }
 
 
-def _back_up(outcome: Outcome, params: Mapping[str, Any], check: bool, progress: ProgressFile) -> None:
-    outcome.take(back_up(_stores(params), params["label"], _options(params, check), notify=progress.write))
+def _back_up(outcome: Outcome, params: Mapping[str, Any], check: bool, notify: Notify) -> None:
+    outcome.take(back_up(_stores(params), params["label"], _options(params, check), notify=notify))
 
 
-def _look(outcome: Outcome, params: Mapping[str, Any], check: bool, progress: ProgressFile) -> None:
+def _look(outcome: Outcome, params: Mapping[str, Any], check: bool, notify: Notify) -> None:
     found = look(_stores(params), params["rpo_minutes"], retry_timeout=params["retry_timeout"])
     outcome.result.update(stores=found.stores, within_rpo=found.within_rpo, seconds=round(found.seconds, 3))
 
 
-def _restore(outcome: Outcome, params: Mapping[str, Any], check: bool, progress: ProgressFile) -> None:
+def _restore(outcome: Outcome, params: Mapping[str, Any], check: bool, notify: Notify) -> None:
     wanted = Wanted(
         build(Site, params),
         network=build(Network, params["network"]),
         secret_store=build(SecretStore, params["secret_store"]),
         database=build(Database, params["database"]),
     )
-    done = restore(wanted, build(Restoring, params), _options(params, check), notify=progress.write)
+    done = restore(wanted, build(Restoring, params), _options(params, check), notify=notify)
     outcome.result.update(done.as_dict())
     outcome.take(done.report)
     if done.problem:

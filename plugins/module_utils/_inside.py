@@ -17,6 +17,7 @@ from ._engine.clock import Clock, SystemClock
 from ._engine.errors import NotFound
 from ._engine.report import Report
 from ._engine.retry import retry_call
+from ._engine.settings import Notify
 from ._kubernetes.application import render
 from ._kubernetes.base import build as build_base
 from ._kubernetes.client import Client
@@ -25,7 +26,7 @@ from ._kubernetes.place import Place
 from ._kubernetes.sets import in_no_cluster
 from ._kubernetes_base import lay, surroundings
 from ._kubernetes_base import set_name as base_set
-from ._module import Outcome, ProgressFile, Waits, attempt, blank
+from ._module import Outcome, Waits, attempt_telling, blank
 from ._run import Options, settings_of
 from ._spec.application import Application
 from ._spec.arguments import argument_spec, build
@@ -72,15 +73,11 @@ def carry_out(
     """
     own: dict[str, Any] = {"rolled_back": False} if module == "application" else {}
     outcome = Outcome({**blank(params), **own})
-    progress = ProgressFile(params.get("progress_file"), outcome.result["site"]["name"])
 
-    def work() -> None:
-        call = Call(module, params, check=check)
-        call.into(outcome, progress)
+    def work(notify: Notify) -> None:
+        Call(module, params, check=check).into(outcome, notify)
 
-    attempt(outcome, params["cloud"], missing_library, work)
-    if progress.trouble:
-        outcome.warnings.append(progress.trouble)
+    attempt_telling(outcome, params, missing_library, work)
     return outcome
 
 
@@ -126,7 +123,7 @@ class Call:
         )
         self._driver = driver
 
-    def into(self, outcome: Outcome, progress: ProgressFile) -> None:
+    def into(self, outcome: Outcome, notify: Notify) -> None:
         """Do it; what comes of it goes into the outcome."""
         site, clock = self.site, self.clock
         begun = clock.now()
@@ -149,7 +146,7 @@ class Call:
                 outputs=self.params.get("site_outputs"),
                 force_conflicts=self.inside.force_conflicts,
                 clock=clock,
-                notify=progress.write,
+                notify=notify,
             )
             outcome.take(report)
         else:
@@ -161,7 +158,7 @@ class Call:
                 ranges=ranges,
                 force_conflicts=self.inside.force_conflicts,
                 clock=clock,
-                notify=progress.write,
+                notify=notify,
             )
             outcome.take(done.report)
             outcome.result["rolled_back"] = done.rolled_back
@@ -192,12 +189,13 @@ class Call:
         timeout = self.options.retry_timeout
         check(retry_call(driver.verify, self.clock, timeout=timeout))
         access = driver.access(self.inside.cluster_name)
-        if self.options.check:
-            try:
-                retry_call(access.endpoint, self.clock, timeout=timeout)
-            except NotFound:
-                return None
-        return Client(access, self.clock)
+        if not self.options.check:
+            return Client(access, self.clock)
+        try:
+            endpoint = retry_call(access.endpoint, self.clock, timeout=timeout)
+        except NotFound:
+            return None
+        return Client(access, self.clock, endpoint=endpoint)
 
     def _without_cluster(self, spec: Any, ranges: Sequence[str]) -> Report:
         """What would be made once there is a cluster."""

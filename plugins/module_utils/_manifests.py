@@ -20,7 +20,7 @@ from ._kubernetes.documents import read
 from ._kubernetes.health import WaitCondition
 from ._kubernetes.manifests import flatten, malformed
 from ._kubernetes.sets import SetOptions, converge_set, in_no_cluster
-from ._module import Outcome, ProgressFile, Waits, attempt, blank
+from ._module import Outcome, Waits, attempt_telling, blank
 from ._run import Options, settings_of
 from ._spec.arguments import argument_spec, build
 from ._spec.manifests import Manifests
@@ -110,9 +110,8 @@ def carry_out(params: Mapping[str, Any], *, check: bool, missing_library: Callab
     missing_library(library, reason): the sentence for a library that is not installed.
     """
     outcome = Outcome(blank(params))
-    progress = ProgressFile(params.get("progress_file"), outcome.result["site"]["name"])
 
-    def work() -> None:
+    def work(notify: Notify) -> None:
         spec = build(Manifests, params)
         options = Options(
             state=spec.state,
@@ -122,9 +121,7 @@ def carry_out(params: Mapping[str, Any], *, check: bool, missing_library: Callab
             wait_timeout=params["wait_timeout"],
             retry_timeout=params["retry_timeout"],
         )
-        outcome.take(apply(build(Site, params), spec, options, notify=progress.write))
+        outcome.take(apply(build(Site, params), spec, options, notify=notify))
 
-    attempt(outcome, params["cloud"], missing_library, work)
-    if progress.trouble:
-        outcome.warnings.append(progress.trouble)
+    attempt_telling(outcome, params, missing_library, work)
     return outcome

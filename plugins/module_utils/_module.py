@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from ._engine.errors import CloudError
 from ._engine.report import Entry, Report
-from ._engine.settings import Event
+from ._engine.settings import Event, Notify
 from ._run import CAPABILITIES as ORDER
 from ._run import Options, Wanted, execute
 from ._spec.arguments import argument_spec, build
@@ -193,22 +193,32 @@ def carry_out(
     """
     outcome = Outcome(blank(params))
     result = outcome.result
-    progress = ProgressFile(params.get("progress_file"), result["site"]["name"])
 
-    def work() -> None:
-        report = execute(wanted(module, params), _options(module, params, check), notify=progress.write)
+    def work(notify: Notify) -> None:
+        report = execute(wanted(module, params), _options(module, params, check), notify=notify)
         if is_info(module):
             result.update(report.as_dict(), changed=False, resources=_survey(report), problems=report.warnings)
         else:
             outcome.take(report)
 
-    attempt(outcome, params["cloud"], missing_library, work)
+    attempt_telling(outcome, params, missing_library, work)
     if is_info(module):
         result.pop("diff")
         result.setdefault("problems", [])
+    return outcome
+
+
+def attempt_telling(
+    outcome: Outcome,
+    params: Mapping[str, Any],
+    missing_library: Callable[[str, str], str],
+    work: Callable[[Notify], None],
+) -> None:
+    """`attempt`, with progress where `progress_file` says."""
+    progress = ProgressFile(params.get("progress_file"), outcome.result["site"]["name"])
+    attempt(outcome, params["cloud"], missing_library, lambda: work(progress.write))
     if progress.trouble:
         outcome.warnings.append(progress.trouble)
-    return outcome
 
 
 def attempt(outcome: Outcome, cloud: str, missing_library: Callable[[str, str], str], work: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from module_utils._engine.errors import InvalidRequest
 from module_utils._inside import Call, arguments
 from module_utils._kubernetes.objects import Body, Ref
-from module_utils._module import Outcome, ProgressFile, blank
+from module_utils._module import Outcome, blank
 
 from sandbox.kubernetes.controllers import Controllers, ImageTable, Program, node
 from tests.integration.clusters import World, world, writes
@@ -67,7 +67,7 @@ def call(cluster: World, module: str, *, check: bool = False, **given: Any) -> O
     params = {key: option.get("default") for key, option in arguments(module).items()} | _SITE | given
     outcome = Outcome(blank(params))
     try:
-        Call(module, params, check=check, driver=Driver(cluster)).into(outcome, ProgressFile(None, "aws-dev"))  # type: ignore[arg-type]
+        Call(module, params, check=check, driver=Driver(cluster)).into(outcome, lambda event: None)  # type: ignore[arg-type]
     except Exception as error:
         outcome.fail(str(error))
     return outcome
